@@ -1,0 +1,77 @@
+//! What a lost lease and a dead process mean for a task.
+//!
+//! Only a task whose handler ran *inside* the process that died can have killed it, so only
+//! such a task becomes a suspect. In flight at [`SUSPECT_AFTER`] crashes it runs isolated: at
+//! most one such task per process, which makes the next death its own. Each such death is a
+//! charge, and at [`CRASH_LIMIT`] charges it is buried. Its neighbours are never charged.
+
+/// Crashes after which a task runs isolated.
+pub const SUSPECT_AFTER: u32 = 2;
+
+/// Charges at which a task is buried as `crash`.
+pub const CRASH_LIMIT: u32 = 3;
+
+/// What a task has lived through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Crashes {
+    /// All deaths of a process while the task ran inside it.
+    pub seen: u32,
+    /// Those since it last ended an attempt normally.
+    pub suspicion: u32,
+    /// Those during which it ran isolated.
+    pub charges: u32,
+}
+
+impl Crashes {
+    /// Returns whether the task must run isolated.
+    pub fn is_suspect(self) -> bool {
+        self.suspicion >= SUSPECT_AFTER
+    }
+
+    /// Counts the death of the process the task ran in; `isolated` tells whether it ran so.
+    pub fn after_crash(self, isolated: bool) -> Self {
+        Self {
+            seen: self.seen + 1,
+            suspicion: self.suspicion + 1,
+            charges: self.charges + u32::from(isolated),
+        }
+    }
+
+    /// An attempt ended without killing anybody: the suspicion and the charges are lifted.
+    pub fn after_normal_end(self) -> Self {
+        Self { seen: self.seen, suspicion: 0, charges: 0 }
+    }
+
+    /// Returns whether it has to be buried.
+    pub fn is_condemned(self) -> bool {
+        self.charges >= CRASH_LIMIT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_killer_is_buried_at_its_third_charge_and_fifth_death() {
+        let mut task = Crashes::default();
+        let mut deaths = 0;
+        while !task.is_condemned() {
+            task = task.after_crash(task.is_suspect());
+            deaths += 1;
+        }
+        assert_eq!((deaths, task.charges, task.seen), (5, 3, 5));
+    }
+
+    #[test]
+    fn a_healthy_neighbour_is_never_charged() {
+        let mut task = Crashes::default();
+        for _ in 0..200 {
+            task = task.after_crash(task.is_suspect());
+            // isolated or not, it ends normally when it is run again
+            task = task.after_normal_end();
+            assert_eq!(task.charges, 0);
+        }
+        assert_eq!(task.seen, 200);
+    }
+}

@@ -1,0 +1,33 @@
+//! The ports of a store: what the engine asks of whatever keeps tasks.
+//!
+//! Each trait is small and takes batches. The outer `Result` is about the store itself, so that
+//! an outage never looks like "no work"; the inner ones are about single tasks. A store is
+//! defined by the suite in `longshore-conformance`, which every implementation passes.
+//!
+#![doc = include_str!("../../../../docs/store.md")]
+
+mod error;
+mod intake;
+mod leases;
+mod lifecycle;
+mod query;
+mod upkeep;
+mod work;
+
+pub use error::{ErrorClass, StoreError};
+pub use intake::{Act, ActKind, Acted, Intake, Refused};
+pub use leases::{Leases, Term};
+pub use lifecycle::{Condition, Lifecycle};
+pub use query::{Count, Filter, Page, TaskQuery};
+pub use upkeep::{BATCH, Marked, Moved, Pruned, Retention, Upkeep};
+pub use work::{
+    Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Opened, Recorded, Want, Work,
+};
+
+/// What a call to a store returns.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// A whole store.
+pub trait Store: Intake + Work + Upkeep + TaskQuery + Leases + Lifecycle {}
+
+impl<S: Intake + Work + Upkeep + TaskQuery + Leases + Lifecycle> Store for S {}
