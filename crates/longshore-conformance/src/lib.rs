@@ -1,1 +1,25 @@
-//! x
+//! What a store of Longshore must do, written as tests.
+//!
+//! - [`store`]: the suite. One line, [`store_suite!`], gives a store's crate one named test per
+//!   rule of `docs/store.md`, and a run of random operations that are compared with the model.
+//! - [`model`]: [`ModelStore`], the in-memory reference. Slow, plain, and right.
+//! - [`ManualClock`]: time that moves when a test says so.
+//! - [`accounting`]: the checker that believes nobody but three ledgers kept outside of the store.
+//!
+//! This crate is a tool for tests: it panics where a test would, and no program ships it.
+
+pub mod accounting;
+mod clock;
+pub mod model;
+pub mod store;
+
+pub use async_trait::async_trait;
+pub use clock::ManualClock;
+pub use model::ModelStore;
+pub use store::Rig;
+
+/// What [`store_suite!`] expands to; not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::store::run;
+}

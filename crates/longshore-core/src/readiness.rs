@@ -22,6 +22,11 @@ pub fn rank(ready_at: Timestamp, priority: u8) -> i64 {
     ready_at.0 - i64::from(priority) * PRIORITY_STEP_MS
 }
 
+/// Returns the time a task of that rank became ready.
+pub fn ready_at(rank: i64, priority: u8) -> Timestamp {
+    Timestamp(rank + i64::from(priority) * PRIORITY_STEP_MS)
+}
+
 /// Whether a task may be handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {

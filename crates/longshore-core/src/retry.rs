@@ -152,11 +152,15 @@ impl RetryPolicy {
     fn thrown(&self, n: u32, entropy: u64) -> Duration {
         let unit = entropy as f64 / u64::MAX as f64;
         if let Backoff::Random { min, max } = &self.backoff {
-            return (*min + (*max - *min).mul_f64(unit)).min(self.cap);
+            return min.saturating_add(times(*max - *min, unit)).min(self.cap);
         }
-        let nominal = self.nominal(n);
-        nominal.mul_f64(1.0 + self.jitter * (2.0 * unit - 1.0)).min(self.cap)
+        times(self.nominal(n), 1.0 + self.jitter * (2.0 * unit - 1.0)).min(self.cap)
     }
+}
+
+/// Multiplies; what is beyond all measure is the longest there is.
+fn times(pause: Duration, by: f64) -> Duration {
+    Duration::try_from_secs_f64(pause.as_secs_f64() * by).unwrap_or(Duration::MAX)
 }
 
 /// What is left to a run besides its attempts.

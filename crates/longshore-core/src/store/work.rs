@@ -88,6 +88,8 @@ pub struct Leased {
     pub total_left: Option<Duration>,
     /// When it was accepted.
     pub created_at: Timestamp,
+    /// Since when it could have been handed out.
+    pub ready_at: Timestamp,
     /// When this opening began.
     pub started_at: Timestamp,
     /// When a timed lease ends.

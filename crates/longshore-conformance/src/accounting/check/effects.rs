@@ -1,0 +1,119 @@
+//! What handlers did: how often, in which order, under which tokens.
+
+use super::super::{ClientEntry, Did, EffectEntry, Recorded, Report, Told};
+use super::{Books, Rules};
+use longshore_core::TaskId;
+use longshore_core::rescue::SUSPECT_AFTER;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn check(books: &Books<'_>, rules: &Rules, report: &mut Report) {
+    let mut tokens = BTreeSet::new();
+    for effect in &books.ledgers.effects {
+        if !tokens.insert(effect.token) {
+            let EffectEntry { task, token, .. } = effect;
+            report.token_reused.add(|| format!("token {token} of {task} was given out before"));
+        }
+    }
+    for (task, effects) in &books.effects {
+        judge_tokens(*task, effects, report);
+        for of_run in effects.chunk_by(|a, b| a.run == b.run) {
+            judge_run(*task, of_run, rules, report);
+            judge_repeats(*task, of_run, books, rules, report);
+        }
+    }
+    judge_order(books, report);
+}
+
+fn judge_tokens(task: TaskId, effects: &[&EffectEntry], report: &mut Report) {
+    for pair in effects.windows(2) {
+        let (before, after) = (pair[0].token, pair[1].token);
+        // Equal ones were told already.
+        if after < before {
+            report.token_reused.add(|| format!("{task}: token {after} came after {before}"));
+        }
+    }
+    for old in effects.iter().filter(|effect| effect.recorded == Recorded::Applied) {
+        let newer = |new: &&&EffectEntry| {
+            new.sequence > old.sequence && old.end.is_some_and(|end| new.start < end)
+        };
+        if let Some(new) = effects.iter().find(newer) {
+            report.stale_ends.add(|| {
+                format!("{task}: the end under {} was applied after {} began", old.token, new.token)
+            });
+        }
+    }
+}
+
+/// Neither too many attempts nor too many deaths.
+fn judge_run(task: TaskId, effects: &[&EffectEntry], rules: &Rules, report: &mut Report) {
+    let highest = effects.iter().map(|effect| effect.attempt).max().unwrap_or_default();
+    let counted =
+        |e: &&&EffectEntry| e.did == Some(Did::Failure) && e.recorded == Recorded::Applied;
+    let failures = effects.iter().filter(counted).count() as u32;
+    let attempts = highest.max(failures);
+    if attempts > rules.max_attempts {
+        report.over_run.add(|| format!("{task} was tried {attempts} times"));
+    }
+    // The first deaths only make a suspect; each one after that is a charge.
+    let deaths = effects.iter().filter(|effect| effect.inside && effect.end.is_none()).count();
+    if deaths as u32 > rules.crash_limit + SUSPECT_AFTER {
+        report.over_run.add(|| format!("{task} was in flight at {deaths} deaths"));
+    }
+}
+
+/// An effect that took place, or may have, is repeated only because of a fault.
+fn judge_repeats(
+    task: TaskId,
+    effects: &[&EffectEntry],
+    books: &Books<'_>,
+    rules: &Rules,
+    report: &mut Report,
+) {
+    let may_have_taken_place =
+        |effect: &EffectEntry| matches!(effect.did, None | Some(Did::Success));
+    for pair in effects.windows(2) {
+        let [before, after] = pair else { continue };
+        if !may_have_taken_place(before) {
+            continue;
+        }
+        let between = before.start..=after.start;
+        let excuse = books
+            .ledgers
+            .faults
+            .iter()
+            .find(|fault| between.contains(&fault.at) && !rules.harmless.contains(&fault.name));
+        let repeated = format!("{task}: {} was done again under {}", before.token, after.token);
+        match excuse {
+            Some(fault) => {
+                report.duplicates_explained.add(|| format!("{repeated} after {}", fault.name));
+            }
+            None => report.duplicates_unexplained.add(|| repeated),
+        }
+    }
+}
+
+/// Within a lane, between accepts where one was answered before the other was sent, and within
+/// their first runs (a reopened task goes to the tail): the later one begins after the earlier
+/// one was opened for the last time.
+fn judge_order(books: &Books<'_>, report: &mut Report) {
+    let mut lanes: BTreeMap<&str, Vec<(&ClientEntry, TaskId)>> = BTreeMap::new();
+    for entry in books.ledgers.clients.iter().filter(|entry| entry.told == Told::Ok) {
+        if let (Some(lane), Some(task), false) = (&entry.order_key, entry.task, entry.replayed) {
+            lanes.entry(lane).or_default().push((entry, task));
+        }
+    }
+    let starts = |task: TaskId| {
+        let first_run = books.effects_of(task).iter().filter(|effect| effect.run == 1);
+        first_run.map(|effect| (effect.start, effect.sequence)).collect::<Vec<_>>()
+    };
+    for (lane, entries) in lanes {
+        for (earlier, first) in &entries {
+            let Some(last_of_first) = starts(*first).into_iter().max() else { continue };
+            for (_, second) in entries.iter().filter(|(e, _)| earlier.answered_at < e.sent_at) {
+                if starts(*second).into_iter().min().is_some_and(|begun| begun < last_of_first) {
+                    report.order_inversions.add(|| format!("lane {lane}: {second} before {first}"));
+                }
+            }
+        }
+    }
+}

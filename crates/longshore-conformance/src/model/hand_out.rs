@@ -1,0 +1,204 @@
+//! Claim, open and extend.
+
+use super::books::Books;
+use super::row::{Deadline, Held, Mark, Row};
+use super::store::ModelStore;
+use async_trait::async_trait;
+use longshore_core::attempt::Attempt;
+use longshore_core::state::Cause;
+use longshore_core::store::{
+    Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Opened, Recorded, Result, Want, Work,
+};
+use longshore_core::{State, TaskId, Timestamp, Token};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a lease of no named length lasts beyond the task's timeout.
+const LEASE_MARGIN: Duration = Duration::from_secs(10);
+
+/// Who opens a task, and when.
+struct Opener<'a> {
+    worker: &'a Arc<str>,
+    hold: Hold,
+    now: Timestamp,
+    monotonic: Duration,
+}
+
+impl Books {
+    fn claim(&mut self, want: &Want, by: &Opener<'_>) -> Vec<Leased> {
+        if self.carried.contains_key(&want.queue) {
+            return Vec::new();
+        }
+        let wanted = |row: &Row| {
+            row.ready && row.task.queue == want.queue && want.kinds.contains(&row.task.kind)
+        };
+        let mut ready: Vec<usize> =
+            (0..self.rows.len()).filter(|i| wanted(&self.rows[*i])).collect();
+        ready.sort_by_key(|i| self.rows[*i].order());
+        let mut leased = Vec::new();
+        for i in ready {
+            if leased.len() == want.slots {
+                break;
+            }
+            if self.may_open(i, by.hold) {
+                leased.push(self.open(i, by));
+            }
+        }
+        leased
+    }
+
+    /// Whether a ready task may be handed out now: not paused, and not a second suspect.
+    fn may_open(&self, i: usize, hold: Hold) -> bool {
+        let row = &self.rows[i];
+        let must_be_alone = hold == Hold::Process && row.crashes.is_suspect();
+        let somebody_is = || self.rows.iter().any(|r| r.held.as_ref().is_some_and(|h| h.isolated));
+        row.ready && !self.is_paused(row) && !(must_be_alone && somebody_is())
+    }
+
+    fn open(&mut self, i: usize, by: &Opener<'_>) -> Leased {
+        self.openings += 1;
+        let token = Token::new(self.epoch, self.openings);
+        let row = &mut self.rows[i];
+        row.step(Cause::Open);
+        row.ready = false;
+        row.mark = None;
+        row.openings += 1;
+        let run_opened_at = *row.run_opened_at.get_or_insert(by.now);
+        let isolated = by.hold == Hold::Process && row.crashes.is_suspect();
+        let lease = match by.hold {
+            Hold::Process => None,
+            Hold::Lease { lasts } => {
+                let length = lasts.unwrap_or(row.task.timeout.0 + LEASE_MARGIN);
+                Some(Deadline::starting(by.monotonic, length))
+            }
+        };
+        row.held = Some(Held { lease, isolated, cancel: None });
+        let task = &mut row.task;
+        task.started_at = Some(by.now);
+        task.worker = Some(Arc::clone(by.worker));
+        task.token = Some(token);
+        task.progress = None;
+        task.expires_at = None;
+        row.attempts.push(Attempt {
+            run: task.run,
+            attempt: task.attempt,
+            token,
+            worker: Some(by.worker.to_string()),
+            started_at: by.now,
+            ended_at: None,
+            outcome: None,
+            error: None,
+            next_at: None,
+        });
+        Leased {
+            lease: LeaseRef { id: task.id, seq: task.seq, token },
+            kind: task.kind.clone(),
+            queue: task.queue.clone(),
+            tenant: task.tenant.clone(),
+            payload: task.payload.clone().unwrap_or_default(),
+            headers: task.headers.clone(),
+            traceparent: task.traceparent.clone(),
+            run: task.run,
+            attempt: task.attempt,
+            openings: row.openings,
+            max_attempts: task.max_attempts,
+            timeout: task.timeout,
+            total_left: task
+                .total_timeout
+                .map(|total| total.0.saturating_sub(by.now.since(run_opened_at))),
+            created_at: task.created_at,
+            ready_at: row.ready_at,
+            started_at: by.now,
+            expires_at: lease.map(|lease| by.now.after(lease.length)),
+            isolated,
+        }
+    }
+
+    /// Opens a task that a broker carried, if it may run now.
+    fn open_carried(&mut self, id: TaskId, by: &Opener<'_>) -> Opened {
+        let Some(i) = self.find(id) else { return Opened::Over };
+        match self.rows[i].task.state {
+            State::Running => Opened::Held,
+            state if state.is_end() => Opened::Over,
+            _ if self.may_open(i, by.hold) => Opened::Leased(Box::new(self.open(i, by))),
+            _ => {
+                // Its envelope will be dropped: a broker must be given it once more.
+                self.rows[i].mark = self.rows[i].mark.map(|_| Mark::Fresh);
+                Opened::NotReady
+            }
+        }
+    }
+
+    fn extend(&mut self, asked: Extend, now: Timestamp, monotonic: Duration) -> LeaseState {
+        let Some(row) = self
+            .find(asked.lease.id)
+            .map(|i| &mut self.rows[i])
+            .filter(|row| row.is_held_by(asked.lease.token))
+        else {
+            return LeaseState::Lost;
+        };
+        if asked.progress.is_some() {
+            row.task.progress = asked.progress;
+        }
+        let held = row.held.as_mut().expect("what runs is held");
+        if let Some(lease) = &mut held.lease {
+            *lease = Deadline::starting(monotonic, asked.lasts.unwrap_or(lease.length));
+        }
+        LeaseState::Held {
+            cancel_asked: held.cancel.is_some(),
+            expires_at: held.lease.map(|lease| now.after(lease.length)),
+        }
+    }
+}
+
+impl ModelStore {
+    fn claim_now(&self, claim: &Claim) -> Result<Vec<Leased>> {
+        let (hold, monotonic) = (claim.hold, self.clock().monotonic());
+        let now = self.clock().now();
+        let by = Opener { worker: &claim.worker, hold, now, monotonic };
+        let mut books = self.books()?;
+        let leased: Vec<Leased> =
+            claim.wants.iter().flat_map(|want| books.claim(want, &by)).collect();
+        if !leased.is_empty() {
+            books.refresh(now);
+        }
+        Ok(leased)
+    }
+}
+
+#[async_trait]
+impl Work for ModelStore {
+    async fn claim(&self, want: Claim) -> Result<Vec<Leased>> {
+        let deadline = Instant::now() + want.wait;
+        loop {
+            // Listens before it looks, so that nothing is missed in between. Tasks are only
+            // taken in the same poll that answers: a dropped claim has taken none.
+            let mut changed = std::pin::pin!(self.changed().notified());
+            changed.as_mut().enable();
+            let leased = self.claim_now(&want)?;
+            if !leased.is_empty() || tokio::time::timeout_at(deadline, changed).await.is_err() {
+                return Ok(leased);
+            }
+        }
+    }
+
+    async fn open(&self, ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Result<Vec<Opened>> {
+        let monotonic = self.clock().monotonic();
+        self.change(|books, now| {
+            let by = Opener { worker: &worker, hold, now, monotonic };
+            ids.into_iter().map(|id| books.open_carried(id, &by)).collect()
+        })
+    }
+
+    async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>> {
+        let monotonic = self.clock().monotonic();
+        self.change(|books, now| {
+            leases.into_iter().map(|asked| books.extend(asked, now, monotonic)).collect()
+        })
+    }
+
+    async fn record(&self, ends: Vec<Ending>) -> Result<Vec<Recorded>> {
+        self.change(|books, now| ends.into_iter().map(|end| books.record(end, now)).collect())
+    }
+}

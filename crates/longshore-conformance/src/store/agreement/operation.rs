@@ -1,0 +1,283 @@
+//! One random operation.
+
+use super::super::bench::{DAY, error, kind, queue, tenant};
+use super::pair::Pair;
+use fastrand::Rng;
+use longshore_core::queue::Scope;
+use longshore_core::readiness::OnParentFailure;
+use longshore_core::retry::BuryReason;
+use longshore_core::store::{Act, ActKind, Claim, Hold, Retention, Want};
+use longshore_core::task::{Idempotency, OnConflict, Unique, UniqueWhile};
+use longshore_core::{
+    KindName, NewTask, Payload, QueueName, Span, TaskId, TenantName, Timestamp, Verdict,
+};
+use std::time::Duration;
+
+/// Something that is done to both stores. Leases are named by the number of their opening.
+#[derive(Debug, Clone)]
+pub(super) enum Operation {
+    Accept(Vec<NewTask>),
+    Replay(TenantName, Idempotency),
+    Act(Vec<Act>),
+    Claim(Claim),
+    Open(Vec<TaskId>, Hold),
+    Extend(Vec<Beat>),
+    Record(Vec<End>),
+    MakeReady,
+    Rescue,
+    Expire,
+    Prune(Retention),
+    Relay { limit: usize, confirmed: bool },
+    Reboot,
+    Pass(Duration),
+    JumpWall(i64),
+}
+
+/// A heartbeat.
+#[derive(Debug, Clone)]
+pub(super) struct Beat {
+    pub(super) opening: usize,
+    pub(super) lasts: Option<Duration>,
+    pub(super) progress: Option<Payload>,
+}
+
+/// An ending.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    pub(super) opening: usize,
+    pub(super) verdict: Verdict,
+    pub(super) result: Option<Payload>,
+    pub(super) then: Vec<NewTask>,
+}
+
+impl Operation {
+    /// Throws the dice for an operation on `pair`.
+    pub(super) fn any(random: &mut Rng, pair: &Pair) -> Self {
+        let dice = &mut Dice { random, pair };
+        match dice.random.u32(0..1_000) {
+            0..250 => Self::Accept(dice.several(4, Dice::task)),
+            250..260 => Self::Replay(dice.tenant(), dice.idempotency()),
+            260..350 => Self::Act(dice.several(2, Dice::act)),
+            350..510 => Self::Claim(dice.claim()),
+            510..550 => Self::Open(dice.several(3, Dice::id), dice.hold()),
+            550..590 => Self::Extend(dice.several(3, Dice::beat)),
+            590..760 => Self::Record(dice.several(3, Dice::end)),
+            760..810 => Self::MakeReady,
+            810..840 => Self::Rescue,
+            840..860 => Self::Expire,
+            860..875 => Self::Prune(dice.retention()),
+            875..895 => {
+                Self::Relay { limit: dice.random.usize(1..6), confirmed: dice.random.bool() }
+            }
+            895..905 => Self::Reboot,
+            905..910 => Self::JumpWall(dice.random.i64(-100_000..100_000)),
+            _ => Self::Pass(dice.pass()),
+        }
+    }
+}
+
+/// The dice, and what they are thrown about.
+struct Dice<'a> {
+    random: &'a mut Rng,
+    pair: &'a Pair,
+}
+
+impl Dice<'_> {
+    /// True in `percent` of all throws.
+    fn one_in(&mut self, percent: u32) -> bool {
+        self.random.u32(0..100) < percent
+    }
+
+    fn of<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.random.usize(0..all.len())].clone()
+    }
+
+    fn several<T>(&mut self, most: usize, one: fn(&mut Self) -> T) -> Vec<T> {
+        (0..self.random.usize(1..=most)).map(|_| one(self)).collect()
+    }
+
+    fn maybe<T>(&mut self, percent: u32, one: fn(&mut Self) -> T) -> Option<T> {
+        self.one_in(percent).then(|| one(self))
+    }
+
+    fn id(&mut self) -> TaskId {
+        let known = self.pair.ids();
+        if known.is_empty() || self.one_in(5) {
+            return TaskId(uuid::Uuid::from_u128(self.random.u128(..)));
+        }
+        // Mostly one of the latest.
+        let back = self.random.usize(0..known.len().min(60));
+        known[known.len() - 1 - back]
+    }
+
+    fn kind(&mut self) -> KindName {
+        kind(self.of(&["job", "a", "b"]))
+    }
+
+    fn queue(&mut self) -> QueueName {
+        queue(self.of(&["default", "default", "other", "carried"]))
+    }
+
+    fn tenant(&mut self) -> TenantName {
+        tenant(self.of(&["default", "default", "default", "them"]))
+    }
+
+    /// A pause; not to the second, so that things do not end at the same moment all the time.
+    fn pause(&mut self) -> Duration {
+        Duration::from_millis(self.of(&[0, 1, 700, 5_003, 31_007, 90_011]))
+    }
+
+    fn pass(&mut self) -> Duration {
+        match self.random.u32(0..100) {
+            0 => DAY,
+            1..5 => Duration::from_secs(3_600),
+            5..25 => Duration::from_millis(self.random.u64(10_000..60_000)),
+            _ => Duration::from_millis(self.random.u64(1..5_000)),
+        }
+    }
+
+    fn time(&mut self) -> Timestamp {
+        Timestamp(self.pair.now().0 + self.random.i64(-20_000..40_000))
+    }
+
+    fn span(&mut self) -> Span {
+        Span(Duration::from_millis(self.random.u64(1_000..60_000)))
+    }
+
+    fn hold(&mut self) -> Hold {
+        match self.random.u32(0..3) {
+            0 => Hold::Process,
+            1 => Hold::Lease { lasts: None },
+            _ => Hold::Lease { lasts: Some(Duration::from_millis(self.random.u64(1..30_000))) },
+        }
+    }
+
+    fn payload(&mut self) -> Payload {
+        let long = self.one_in(3);
+        let size = self.random.usize(0..if long { 5_000 } else { 10 });
+        Payload::from_json(format!("\"{}\"", "x".repeat(size)))
+    }
+
+    fn idempotency(&mut self) -> Idempotency {
+        let key = format!("key-{}", self.random.u32(0..10));
+        Idempotency { route: "/v1/tasks", key, fingerprint: [self.random.u8(0..2); 32] }
+    }
+
+    fn unique(&mut self) -> Unique {
+        let window = Duration::from_millis(self.random.u64(1..60_000));
+        let holds = [UniqueWhile::Queued, UniqueWhile::Active, UniqueWhile::Window(window)];
+        let conflicts = [OnConflict::Existing, OnConflict::Reject, OnConflict::Replace];
+        let key = format!("unique-{}", self.random.u32(0..4));
+        Unique { key, hold: self.of(&holds), on_conflict: self.of(&conflicts) }
+    }
+
+    fn lane(&mut self) -> String {
+        format!("lane-{}", self.random.u32(0..3))
+    }
+
+    fn task(&mut self) -> NewTask {
+        let id = if self.one_in(5) {
+            self.id()
+        } else {
+            TaskId(uuid::Uuid::from_u128(self.random.u128(..)))
+        };
+        let failures = [OnParentFailure::Fail, OnParentFailure::Skip, OnParentFailure::Run];
+        NewTask {
+            id,
+            queue: self.queue(),
+            tenant: self.tenant(),
+            payload: self.payload(),
+            priority: self.of(&[4, 4, 4, 0, 9]),
+            run_at: self.maybe(15, Self::time),
+            timeout: Span(Duration::from_secs(5)),
+            total_timeout: self.maybe(10, Self::span),
+            expires_in: self.maybe(20, Self::span),
+            order_key: self.maybe(30, Self::lane),
+            unique: self.maybe(20, Self::unique),
+            after: self.maybe(25, |dice| dice.several(3, Self::id)).unwrap_or_default(),
+            on_parent_failure: self.of(&failures),
+            idempotency: self.maybe(10, Self::idempotency),
+            ..NewTask::new(self.kind())
+        }
+    }
+
+    fn scope(&mut self) -> Scope {
+        match self.random.u32(0..3) {
+            0 => Scope::Queue(self.queue()),
+            1 => Scope::Kind(self.kind()),
+            _ => Scope::Tenant(self.tenant()),
+        }
+    }
+
+    fn act(&mut self) -> Act {
+        let id = self.id();
+        let what = match self.random.u32(0..100) {
+            0..30 => ActKind::Cancel { id, grace: self.pause() },
+            30..60 => ActKind::Reopen { id },
+            60..70 => ActKind::Discard { id },
+            70..80 => ActKind::Reprioritise { id, priority: self.random.u8(0..10) },
+            80..84 => ActKind::Pause(self.scope()),
+            84..96 => ActKind::Resume(self.scope()),
+            96 => ActKind::Purge(self.queue()),
+            97 => ActKind::Carry { queue: queue("carried"), carrier: None },
+            _ => ActKind::Carry { queue: queue("carried"), carrier: Some("broker".to_owned()) },
+        };
+        let tenant = self.tenant();
+        Act { by: "the dice".to_owned(), tenant, what }
+    }
+
+    fn want(&mut self) -> Want {
+        let kinds = self.several(3, Self::kind).into();
+        Want { queue: self.queue(), kinds, slots: self.random.usize(0..4) }
+    }
+
+    fn claim(&mut self) -> Claim {
+        let worker = format!("worker-{}", self.random.u32(0..3)).into();
+        let wants = self.several(3, Self::want);
+        Claim { worker, hold: self.hold(), wants, wait: Duration::ZERO }
+    }
+
+    /// The number of an opening, mostly one of the latest.
+    fn opening(&mut self) -> usize {
+        let count = self.pair.openings();
+        let back = if self.one_in(10) { 100 } else { 12 };
+        count.saturating_sub(1 + self.random.usize(0..back))
+    }
+
+    fn beat(&mut self) -> Beat {
+        let lasts = self.maybe(30, |dice| Duration::from_millis(dice.random.u64(1..30_000)));
+        Beat { opening: self.opening(), lasts, progress: self.maybe(30, Self::payload) }
+    }
+
+    fn end(&mut self) -> End {
+        let verdict = match self.random.u32(0..100) {
+            0..45 => Verdict::Complete,
+            45..63 => Verdict::Retry { after: self.pause() },
+            63..75 => {
+                let whys = [BuryReason::Exhausted, BuryReason::BadData, BuryReason::TotalTimeout];
+                Verdict::Bury(self.of(&whys))
+            }
+            75..83 => Verdict::Snooze { after: self.pause() },
+            83..86 => Verdict::Discard("no use".to_owned()),
+            86..89 => Verdict::Cancel,
+            _ => Verdict::Release,
+        };
+        let completes = verdict == Verdict::Complete;
+        let result = self.maybe(50, Self::payload).filter(|_| completes);
+        let then = self.maybe(5, |dice| dice.several(2, Self::task)).unwrap_or_default();
+        End { opening: self.opening(), verdict, result, then }
+    }
+
+    fn retention(&mut self) -> Retention {
+        let success = self.pause();
+        Retention { success, failed: 2 * success, max_bytes: None }
+    }
+}
+
+impl End {
+    /// What went wrong: told by failures alone.
+    pub(super) fn error(&self) -> Option<longshore_core::attempt::TaskError> {
+        let failed = matches!(self.verdict, Verdict::Retry { .. } | Verdict::Bury(_));
+        failed.then(|| error("thrown by the dice"))
+    }
+}

@@ -1,0 +1,59 @@
+//! The rules of `docs/store.md`, a file for each part of the page.
+
+mod accept;
+mod acts;
+mod attempts;
+mod boot;
+mod carried;
+mod ends;
+mod expiry;
+mod extend;
+mod fencing;
+mod isolation;
+mod lanes;
+mod lifecycle;
+mod order;
+mod parents;
+mod pauses;
+mod payloads;
+mod prune;
+mod reading;
+mod reopen;
+mod rescue;
+mod survival;
+mod terms;
+mod unique;
+mod upkeep;
+mod waiting;
+
+use super::bench;
+use super::case::{Case, case_list};
+
+/// All cases, by the part they check.
+pub(super) const ALL: &[(&str, &[Case])] = &[
+    ("accept", accept::CASES),
+    ("acts", acts::CASES),
+    ("attempts", attempts::CASES),
+    ("boot", boot::CASES),
+    ("carried", carried::CASES),
+    ("ends", ends::CASES),
+    ("expiry", expiry::CASES),
+    ("extend", extend::CASES),
+    ("fencing", fencing::CASES),
+    ("isolation", isolation::CASES),
+    ("lanes", lanes::CASES),
+    ("lifecycle", lifecycle::CASES),
+    ("order", order::CASES),
+    ("parents", parents::CASES),
+    ("pauses", pauses::CASES),
+    ("payloads", payloads::CASES),
+    ("prune", prune::CASES),
+    ("reading", reading::CASES),
+    ("reopen", reopen::CASES),
+    ("rescue", rescue::CASES),
+    ("survival", survival::CASES),
+    ("terms", terms::CASES),
+    ("unique", unique::CASES),
+    ("upkeep", upkeep::CASES),
+    ("waiting", waiting::CASES),
+];
