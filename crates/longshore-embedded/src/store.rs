@@ -1,0 +1,220 @@
+//! The store as the floors above see it: requests go to the writer, questions to the readers.
+
+use crate::list;
+use crate::names::Names;
+use crate::open::{self, OpenError, Options};
+use crate::read::{self, Readers};
+use crate::tasks;
+use crate::writer::{self, Inbox, Job, Reply};
+use async_trait::async_trait;
+use longshore_core::store::{
+    Act, Acted, Claim, Condition, Count, Ending, Extend, Filter, Hold, Intake, LeaseState, Leased,
+    Leases, Lifecycle, Marked, Moved, Opened, Page, Pruned, Recorded, Refused, Result, Retention,
+    StoreError, TaskQuery, Term, Upkeep, Work,
+};
+use longshore_core::task::{Accepted, Idempotency, Seq};
+use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Valid};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// A data folder, opened by this process alone.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    inbox: Arc<Inbox>,
+    names: Arc<Names>,
+    readers: Readers,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl EmbeddedStore {
+    /// Opens the folder. Returns once everything that was answered before is there, and what the
+    /// last process held was taken back.
+    pub fn open(options: &Options) -> std::result::Result<Self, OpenError> {
+        let opened = open::open(options)?;
+        let (path, names) = (opened.path.clone(), opened.names.clone());
+        let inbox = Arc::new(Inbox::default());
+        let failed = |trouble: crate::error::Trouble| OpenError::NotOurs {
+            path: path.clone(),
+            why: trouble.to_string(),
+        };
+        let readers = Readers::start(&path).map_err(failed)?;
+        let writer = writer::start(opened, inbox.clone(), options.clock.clone()).map_err(failed)?;
+        Ok(Self { inbox, names, readers, writer: Mutex::new(Some(writer)) })
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        if self.inbox.push(job(reply)).is_err() {
+            return Err(StoreError::Closed);
+        }
+        answer.await.unwrap_or_else(|_| Err(unanswered()))
+    }
+}
+
+/// The writer went away in the middle of a round: nobody knows.
+fn unanswered() -> StoreError {
+    StoreError::Unknown { why: "the writer ended before it answered".into() }
+}
+
+/// A claim that is waited for. Dropped with an answer on its way, it gives back what it was handed.
+struct Pending<'a> {
+    answer: oneshot::Receiver<Result<Vec<Leased>>>,
+    inbox: &'a Inbox,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.answer.close();
+        let Ok(Ok(leased)) = self.answer.try_recv() else { return };
+        let leases = leased.into_iter().map(|leased| leased.lease).collect();
+        let (reply, _) = oneshot::channel();
+        if let Err(job) = self.inbox.push(Job::GiveBack { leases, reply }) {
+            job.fail(StoreError::Closed); // then they are taken back at the next boot
+        }
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        let (reply, _) = oneshot::channel();
+        let _ = self.inbox.push(Job::Close { reply });
+        self.readers.stop();
+        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+#[async_trait]
+impl Intake for EmbeddedStore {
+    async fn accept(&self, tasks: Vec<Valid<NewTask>>) -> Result<Vec<Result<Accepted, Refused>>> {
+        self.ask(|reply| Job::Accept { tasks, reply }).await
+    }
+
+    async fn replay(
+        &self,
+        tenant: TenantName,
+        key: Idempotency,
+    ) -> Result<Option<Result<Accepted, Refused>>> {
+        self.ask(|reply| Job::Replay { tenant, key, reply }).await
+    }
+
+    async fn act(&self, acts: Vec<Act>) -> Result<Vec<Result<Acted, Refused>>> {
+        self.ask(|reply| Job::Act { acts, reply }).await
+    }
+}
+
+#[async_trait]
+impl Work for EmbeddedStore {
+    async fn claim(&self, claim: Claim) -> Result<Vec<Leased>> {
+        let (reply, answer) = oneshot::channel();
+        if self.inbox.push(Job::Claim { claim, reply }).is_err() {
+            return Err(StoreError::Closed);
+        }
+        let mut pending = Pending { answer, inbox: &self.inbox };
+        (&mut pending.answer).await.unwrap_or_else(|_| Err(unanswered()))
+    }
+
+    async fn open(&self, ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Result<Vec<Opened>> {
+        self.ask(|reply| Job::Open { ids, worker, hold, reply }).await
+    }
+
+    async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>> {
+        self.ask(|reply| Job::Extend { leases, reply }).await
+    }
+
+    async fn record(&self, ends: Vec<Ending>) -> Result<Vec<Recorded>> {
+        self.ask(|reply| Job::Record { ends, reply }).await
+    }
+}
+
+#[async_trait]
+impl Upkeep for EmbeddedStore {
+    async fn make_ready(&self) -> Result<Moved> {
+        self.ask(|reply| Job::MakeReady { reply }).await
+    }
+
+    async fn rescue(&self) -> Result<Moved> {
+        self.ask(|reply| Job::Rescue { reply }).await
+    }
+
+    async fn expire(&self) -> Result<Moved> {
+        self.ask(|reply| Job::Expire { reply }).await
+    }
+
+    async fn prune(&self, keep: &Retention) -> Result<Pruned> {
+        let keep = keep.clone();
+        self.ask(|reply| Job::Prune { keep, reply }).await
+    }
+
+    async fn outbox(&self, limit: usize) -> Result<Vec<Marked>> {
+        self.ask(|reply| Job::Outbox { limit, reply }).await
+    }
+
+    async fn relayed(&self, carried: Vec<Seq>) -> Result<()> {
+        self.ask(|reply| Job::Relayed { carried, reply }).await
+    }
+}
+
+#[async_trait]
+impl TaskQuery for EmbeddedStore {
+    async fn get(&self, tenant: TenantName, id: TaskId) -> Result<Option<Task>> {
+        let names = self.names.clone();
+        let found = self.readers.ask(move |db| tasks::read_task(db, &names, id)).await?;
+        Ok(found.filter(|task| task.tenant == tenant))
+    }
+
+    async fn page(&self, filter: Filter) -> Result<Page> {
+        let names = self.names.clone();
+        self.readers.ask(move |db| list::page(db, &names, &filter)).await
+    }
+
+    async fn counters(&self) -> Result<Vec<Count>> {
+        let names = self.names.clone();
+        self.readers.ask(move |db| read::counters(db, &names)).await
+    }
+
+    async fn attempts(&self, tenant: TenantName, id: TaskId) -> Result<Option<Vec<Attempt>>> {
+        let names = self.names.clone();
+        self.readers.ask(move |db| tasks::read_attempts(db, &names, &tenant, id)).await
+    }
+}
+
+#[async_trait]
+impl Leases for EmbeddedStore {
+    async fn acquire(&self, name: &str, holder: &str, lasts: Duration) -> Result<Option<Term>> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        self.ask(|reply| Job::Acquire { name, holder, lasts, reply }).await
+    }
+
+    async fn renew(&self, term: &Term, lasts: Duration) -> Result<bool> {
+        let term = term.clone();
+        self.ask(|reply| Job::Renew { term, lasts, reply }).await
+    }
+}
+
+#[async_trait]
+impl Lifecycle for EmbeddedStore {
+    async fn condition(&self) -> Result<Condition> {
+        self.ask(|reply| Job::Condition { reply }).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        let closed = self.ask(|reply| Job::Close { reply }).await;
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // It ends by itself: what is left is to copy the log.
+            let joined = tokio::task::spawn_blocking(|| writer.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                return Err(StoreError::Unknown { why: "the writer did not end cleanly".into() });
+            }
+        }
+        self.readers.close();
+        match closed {
+            Err(StoreError::Closed) => Ok(()),
+            closed => closed,
+        }
+    }
+}

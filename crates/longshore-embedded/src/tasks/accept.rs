@@ -1,0 +1,347 @@
+//! Taking a task in.
+
+use super::desk::{Desk, millis};
+use super::end::doom_of;
+use super::keys::Known;
+use super::open::Opening;
+use super::row::TaskRow;
+use super::spec::Spec;
+use crate::error::Trouble;
+use crate::memory::Sort;
+use crate::schema::INLINE;
+use longshore_core::readiness::{
+    OnParentFailure, ParentEnded, Readiness, parent_ended, rank, readiness,
+};
+use longshore_core::rescue::Crashes;
+use longshore_core::store::Refused;
+use longshore_core::task::{Accepted, AcceptedHow, Durability};
+use longshore_core::{NewTask, State, TaskId, Timestamp};
+use rusqlite::params;
+
+pub(super) const INSERT: &str = "INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, due,
+    blocked, expires_at, priority, run, attempt, max_attempts, openings, token, worker, lease, created_at, run_at,
+    began_at, started_at, finished_at, timeout, total_timeout, expires_in, order_key, lane_place, open_parents,
+    on_parent_failure, group_id, spec, reason, big, payload)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1, 1, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+    ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)
+    ON CONFLICT(id) DO NOTHING";
+
+/// What the parents of a new task say.
+#[derive(Debug, Default)]
+struct Parents {
+    open: Vec<i64>,
+    doom: Option<ParentEnded>,
+}
+
+impl Desk<'_> {
+    /// Judges and accepts one task.
+    pub(crate) fn accept(&mut self, task: &NewTask) -> Result<Result<Accepted, Refused>, Trouble> {
+        let sort = self.sort_of(task)?;
+        if let Some(key) = &task.idempotency
+            && let Some(known) = self.known_key(sort.tenant, key)?
+        {
+            return Ok(match known {
+                Known::Answer(answer) => Ok(answer),
+                Known::OtherBody => Err(Refused::KeyReused),
+            });
+        }
+        let related = !task.after.is_empty() || task.unique.is_some();
+        if related && self.id_is_taken(task.id)? {
+            return Ok(Err(Refused::IdTaken { existing: task.id }));
+        }
+        if let Err(refused) = self.parents_of(task, sort)? {
+            return Ok(Err(refused));
+        }
+        let mut others = Vec::new();
+        if let Some(unique) = &task.unique {
+            match self.settle_unique(sort, unique, &mut others)? {
+                Ok(None) => {}
+                Ok(Some(mut existing)) => {
+                    existing.how = AcceptedHow::Existing;
+                    self.bind_key(sort.tenant, task, &existing)?;
+                    return Ok(Ok(existing));
+                }
+                Err(refused) => return Ok(Err(refused)),
+            }
+        }
+        // Only now: a parent may be the very task that this one replaces.
+        let parents = match self.parents_of(task, sort)? {
+            Ok(parents) => parents,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let Some(state) = self.insert(task, sort, parents)? else {
+            return Ok(Err(Refused::IdTaken { existing: task.id }));
+        };
+        let accepted = Accepted {
+            id: task.id,
+            kind: task.kind.clone(),
+            queue: task.queue.clone(),
+            state,
+            run_at: task.run_at.unwrap_or(self.now),
+            created_at: self.now,
+            durability: Durability::Disk,
+            how: AcceptedHow::New,
+            others,
+        };
+        self.bind_key(sort.tenant, task, &accepted)?;
+        Ok(Ok(accepted))
+    }
+
+    fn id_is_taken(&self, id: TaskId) -> Result<bool, Trouble> {
+        let mut select = self.db.prepare_cached("SELECT 1 FROM tasks WHERE id = ?1")?;
+        Ok(select.exists([id.0.as_bytes()])?)
+    }
+
+    fn parents_of(
+        &mut self,
+        task: &NewTask,
+        sort: Sort,
+    ) -> Result<Result<Parents, Refused>, Trouble> {
+        let mut parents = Parents::default();
+        for parent in &task.after {
+            let found = TaskRow::by_id(self.db, *parent)?;
+            let Some(row) = found.filter(|row| row.sort.tenant == sort.tenant) else {
+                return Ok(Err(Refused::NoSuchParent { parent: *parent }));
+            };
+            if !row.state.is_end() {
+                if !parents.open.contains(&row.seq) {
+                    parents.open.push(row.seq);
+                }
+                continue;
+            }
+            match parent_ended(row.state, task.on_parent_failure) {
+                ParentEnded::OneLess => {}
+                doom => parents.doom = parents.doom.or(Some(doom)),
+            }
+        }
+        Ok(Ok(parents))
+    }
+
+    /// Writes the row; nothing if the id is taken. Returns the state it is accepted in.
+    fn insert(
+        &mut self,
+        task: &NewTask,
+        sort: Sort,
+        parents: Parents,
+    ) -> Result<Option<State>, Trouble> {
+        let seq = self.next_seq()?;
+        let mut row = self.row_of(task, sort, seq, &parents)?;
+        let state = row.state;
+        let taker = if row.ready == 1 { self.taker_for(sort) } else { None };
+        let opening = taker.map(|taker| self.opening_for(taker, &mut row));
+        let payload = Some(task.payload.as_bytes()).filter(|body| body.len() <= INLINE);
+        row.big = u8::from(payload.is_none());
+        let group = task.group.map(|group| *group.as_bytes());
+        let inserted = self.insert.execute(params![
+            row.seq,
+            row.id.0.as_bytes(),
+            sort.tenant,
+            sort.queue,
+            sort.kind,
+            row.state as u8,
+            row.ready,
+            row.rank,
+            row.due,
+            row.blocked,
+            row.expires_at,
+            row.priority,
+            row.max_attempts,
+            row.openings,
+            row.token,
+            row.worker,
+            row.lease,
+            row.created_at,
+            row.run_at,
+            row.began_at,
+            row.started_at,
+            row.finished_at,
+            row.timeout,
+            row.total_timeout,
+            row.expires_in,
+            row.order_key,
+            row.lane_place,
+            row.open_parents,
+            row.on_parent_failure,
+            group,
+            row.spec,
+            row.reason,
+            row.big,
+            payload,
+        ])?;
+        if inserted == 0 {
+            self.memory.held.remove(&seq);
+            return Ok(None);
+        }
+        if payload.is_none() {
+            self.keep_body(2 * seq, task.payload.as_bytes())?;
+        }
+        self.note_new(&row, &parents)?;
+        if let (Some(taker), Some(opening)) = (taker, opening) {
+            self.hand_over(taker, opening, &row, task);
+        }
+        if let Some(unique) = &task.unique {
+            self.hold_unique(sort, &unique.key, unique.hold, seq, self.now)?;
+        }
+        Ok(Some(state))
+    }
+
+    fn row_of(
+        &self,
+        task: &NewTask,
+        sort: Sort,
+        seq: i64,
+        parents: &Parents,
+    ) -> Result<TaskRow, Trouble> {
+        let now = self.now;
+        let later = task.run_at.filter(|at| *at > now);
+        let spec = Spec::of(task).map(|spec| serde_json::to_string(&spec)).transpose()?;
+        let expires_in = task.expires_in.map(|span| millis(span.0));
+        let mut row = TaskRow {
+            seq,
+            id: task.id,
+            sort,
+            state: if later.is_some() { State::Scheduled } else { State::Pending },
+            ready: 0,
+            rank: None,
+            due: None,
+            blocked: 0,
+            expires_at: expires_in.map(|span| now.0.saturating_add(span)),
+            priority: task.priority,
+            run: 1,
+            attempt: 1,
+            max_attempts: task.max_attempts,
+            openings: 0,
+            token: None,
+            worker: None,
+            lease: None,
+            crashes: Crashes::default(),
+            isolated: false,
+            cancel_grace: None,
+            created_at: now.0,
+            run_at: task.run_at.unwrap_or(now).0,
+            began_at: None,
+            started_at: None,
+            finished_at: None,
+            timeout: millis(task.timeout.0),
+            total_timeout: task.total_timeout.map(|span| millis(span.0)),
+            expires_in,
+            order_key: task.order_key.clone(),
+            lane_place: task.order_key.as_ref().map(|_| seq),
+            open_parents: u32::try_from(parents.open.len()).unwrap_or(u32::MAX),
+            on_parent_failure: match task.on_parent_failure {
+                OnParentFailure::Fail => 0,
+                OnParentFailure::Skip => 1,
+                OnParentFailure::Run => 2,
+            },
+            spec,
+            reason: None,
+            error: None,
+            progress: None,
+            big: 0,
+        };
+        if let Some(doom) = parents.doom {
+            let cause = doom_of(&mut row, doom);
+            row.go(cause)?;
+            row.finished_at = Some(now.0);
+            row.expires_at = None;
+            row.lane_place = None;
+            row.open_parents = 0;
+            return Ok(row);
+        }
+        let lane_is_free = row.order_key.is_none() || self.lane_is_empty(&row)?;
+        match readiness(now, later, row.open_parents, lane_is_free) {
+            Readiness::Due(at) => row.due = Some(at.0),
+            Readiness::Blocked(by) => row.blocked = by as u8 + 1,
+            Readiness::Ready => {
+                row.rank = Some(rank(now, task.priority));
+                row.ready = 1;
+            }
+        }
+        Ok(row)
+    }
+
+    fn lane_is_empty(&self, row: &TaskRow) -> Result<bool, Trouble> {
+        let mut select = self.db.prepare_cached(
+            "SELECT 1 FROM tasks WHERE tenant = ?1 AND queue = ?2 AND order_key = ?3
+             AND lane_place IS NOT NULL LIMIT 1",
+        )?;
+        Ok(!select.exists((row.sort.tenant, row.sort.queue, &row.order_key))?)
+    }
+
+    /// Tells the memory and the side tables of a new row.
+    fn note_new(&mut self, row: &TaskRow, parents: &Parents) -> Result<(), Trouble> {
+        self.memory.count(row.sort, row.state as u8, 1);
+        if row.ready > 0 {
+            self.memory.enter(row.sort, row.ready, row.rank.unwrap_or(0), row.seq);
+            if self.memory.carriers.contains(&row.sort.queue) {
+                self.mark(0, row)?;
+            }
+        }
+        if let Some(due) = row.due {
+            self.memory.next_due = self.memory.next_due.min(due);
+        }
+        if let Some(at) = row.expires_at {
+            self.memory.next_expiry = self.memory.next_expiry.min(at);
+        }
+        if parents.doom.is_none() && !parents.open.is_empty() {
+            self.tie(&parents.open, row.seq)?;
+        }
+        Ok(())
+    }
+
+    /// Finds a waiting claim that may have the task at once: nothing else is ready for it, and
+    /// nothing better comes in behind this one.
+    fn taker_for(&self, sort: Sort) -> Option<usize> {
+        if self.memory.is_paused(sort) || self.memory.carriers.contains(&sort.queue) {
+            return None;
+        }
+        let lines = self.memory.lines.get(&sort.queue);
+        self.takers.iter().position(|taker| {
+            let wants = |kind| taker.kinds.contains(kind);
+            taker.queue == sort.queue
+                && taker.left > 0
+                && wants(&sort.kind)
+                && self.incoming.is_in_order_for(taker.left + taker.given.len())
+                && lines.is_none_or(|lines| !lines.keys().any(|(sort, _)| wants(&sort.kind)))
+        })
+    }
+
+    fn opening_for(&mut self, taker: usize, row: &mut TaskRow) -> Opening {
+        let (hold, worker) = (self.takers[taker].hold, self.takers[taker].worker);
+        let opening = self.opening(hold, row);
+        row.state = State::Running;
+        row.ready = 0;
+        row.expires_at = None;
+        row.openings = 1;
+        row.token = Some(opening.token.number());
+        row.worker = Some(worker);
+        row.lease = opening.lasts.map(millis);
+        row.began_at = Some(self.now.0);
+        row.started_at = Some(self.now.0);
+        opening
+    }
+
+    fn hand_over(&mut self, taker: usize, opening: Opening, row: &TaskRow, task: &NewTask) {
+        let names = (task.kind.clone(), task.queue.clone(), task.tenant.clone());
+        let carried = (task.headers.clone(), task.traceparent.clone());
+        let leased = self.leased(row, opening, names, task.payload.clone(), carried);
+        let taker = &mut self.takers[taker];
+        taker.left -= 1;
+        taker.given.push(leased);
+    }
+
+    /// Reads how a task stands, as an accept would answer it.
+    pub(super) fn answer_for(&self, row: &TaskRow) -> Result<Accepted, Trouble> {
+        Ok(Accepted {
+            id: row.id,
+            kind: self.names.kind(row.sort.kind)?,
+            queue: self.names.queue(row.sort.queue)?,
+            state: row.state,
+            run_at: Timestamp(row.run_at),
+            created_at: Timestamp(row.created_at),
+            durability: Durability::Disk,
+            how: AcceptedHow::Existing,
+            others: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,174 @@
+//! Where the writer works.
+
+use crate::error::Trouble;
+use crate::memory::{Memory, Sort};
+use crate::names::{NameId, Names};
+use crate::schema;
+use longshore_core::store::{Hold, Leased};
+use longshore_core::{Clock, NewTask, Timestamp};
+use rusqlite::{Connection, Statement};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A claim that waits: what is accepted while it does may be handed to it at once, without ever
+/// entering the line of the ready.
+#[derive(Debug)]
+pub(crate) struct Taker {
+    pub(crate) queue: NameId,
+    pub(crate) kinds: Vec<NameId>,
+    pub(crate) left: usize,
+    pub(crate) worker: NameId,
+    pub(crate) hold: Hold,
+    pub(crate) given: Vec<Leased>,
+}
+
+/// What a transaction brings in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Incoming {
+    pub(crate) count: usize,
+    priority: Option<u8>,
+    mixed: bool,
+}
+
+impl Incoming {
+    /// Counts a task that may be accepted.
+    pub(crate) fn add(&mut self, task: &NewTask) {
+        self.count += 1;
+        self.mixed |= *self.priority.get_or_insert(task.priority) != task.priority;
+    }
+
+    /// Whether the order of coming is the order of ranks, or does not matter for somebody with
+    /// room for that many.
+    pub(super) fn is_in_order_for(self, room: usize) -> bool {
+        !self.mixed || room >= self.count
+    }
+}
+
+/// The file, the statements that most tasks go through, and the writer's memory.
+pub(crate) struct Desk<'c> {
+    pub(crate) db: &'c Connection,
+    pub(super) insert: Statement<'c>,
+    pub(super) open: Statement<'c>,
+    pub(super) succeed: Statement<'c>,
+    pub(super) body: Statement<'c>,
+    pub(crate) memory: Memory,
+    pub(crate) names: Arc<Names>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The time of this transaction.
+    pub(crate) now: Timestamp,
+    /// The same, by the clock that only grows.
+    pub(crate) tick: Duration,
+    /// Claims that wait.
+    pub(crate) takers: Vec<Taker>,
+    /// What this transaction brings in.
+    pub(crate) incoming: Incoming,
+    pub(crate) prune: super::PruneCursor,
+}
+
+impl<'c> Desk<'c> {
+    pub(crate) fn new(
+        db: &'c Connection,
+        names: Arc<Names>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Trouble> {
+        db.set_prepared_statement_cache_capacity(128);
+        let now = clock.now();
+        let tick = clock.monotonic();
+        Ok(Self {
+            db,
+            insert: db.prepare(super::accept::INSERT)?,
+            open: db.prepare(super::open::OPEN)?,
+            succeed: db.prepare(super::record::SUCCEED)?,
+            body: db.prepare("INSERT OR REPLACE INTO bodies(key, body) VALUES (?1, ?2)")?,
+            memory: Memory::default(),
+            names,
+            clock,
+            now,
+            tick,
+            takers: Vec::new(),
+            incoming: Incoming::default(),
+            prune: super::PruneCursor::default(),
+        })
+    }
+
+    /// Looks at the clock, once for a transaction.
+    pub(crate) fn begin(&mut self) {
+        self.now = self.clock.now();
+        self.tick = self.clock.monotonic();
+    }
+
+    /// Reads the memory again, after a transaction was rolled back.
+    pub(crate) fn reload(&mut self) -> Result<(), Trouble> {
+        self.names.load(self.db)?;
+        self.memory.load(self.db, self.tick)?;
+        Ok(())
+    }
+
+    pub(super) fn sort_of(&self, task: &NewTask) -> Result<Sort, Trouble> {
+        Ok(Sort {
+            queue: self.names.intern(self.db, task.queue.as_str())?,
+            kind: self.names.intern(self.db, task.kind.as_str())?,
+            tenant: self.names.intern(self.db, task.tenant.as_str())?,
+        })
+    }
+
+    /// Gives out the next place in the order of accepting. Places are reserved in blocks, so
+    /// that none is given twice even if the newest rows were removed before a restart.
+    pub(super) fn next_seq(&mut self) -> Result<i64, Trouble> {
+        if self.memory.next_seq >= self.memory.seq_limit {
+            self.memory.seq_limit = self.memory.next_seq + schema::SEQ_BLOCK;
+            self.db
+                .prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'seq_limit'")?
+                .execute([self.memory.seq_limit])?;
+        }
+        self.memory.next_seq += 1;
+        Ok(self.memory.next_seq)
+    }
+
+    /// Keeps a body in its own row if it is large; else returns it for the task's row.
+    pub(super) fn keep_body<'b>(
+        &mut self,
+        key: i64,
+        body: &'b [u8],
+    ) -> Result<Option<&'b [u8]>, Trouble> {
+        if body.len() <= schema::INLINE {
+            return Ok(Some(body));
+        }
+        self.body.execute((key, body))?;
+        Ok(None)
+    }
+
+    /// Reads a body that has its own row.
+    pub(super) fn big_body(&self, key: i64) -> Result<Vec<u8>, Trouble> {
+        let mut select = self.db.prepare_cached("SELECT body FROM bodies WHERE key = ?1")?;
+        Ok(select.query_row([key], |row| row.get(0))?)
+    }
+}
+
+/// Milliseconds, as they are stored.
+pub(super) fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longshore_core::SystemClock;
+
+    #[test]
+    fn places_of_a_transaction_that_was_rolled_back_are_reserved_again() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(schema::CREATE).unwrap();
+        db.execute("INSERT INTO meta(key, value) VALUES ('seq_limit', 0)", []).unwrap();
+        let mut desk = Desk::new(&db, Arc::default(), Arc::new(SystemClock)).unwrap();
+        db.execute_batch("BEGIN").unwrap();
+        let lost = desk.next_seq().unwrap();
+        db.execute_batch("ROLLBACK").unwrap();
+        desk.reload().unwrap();
+        let kept = desk.next_seq().unwrap();
+        let limit: i64 = db
+            .query_row("SELECT value FROM meta WHERE key = 'seq_limit'", [], |row| row.get(0))
+            .unwrap();
+        assert!(lost < kept && kept <= limit, "{lost}, {kept}, {limit}");
+    }
+}

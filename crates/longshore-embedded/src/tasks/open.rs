@@ -1,0 +1,171 @@
+//! Handing a task to somebody: the one way from ready to running.
+
+use super::desk::{Desk, millis};
+use super::row::{PLAIN_COLUMNS, TaskRow, span};
+use super::spec::Spec;
+use crate::error::Trouble;
+use crate::memory::Held;
+use crate::names::NameId;
+use longshore_core::readiness::ready_at;
+use longshore_core::store::{Hold, LeaseRef, Leased, Opened};
+use longshore_core::task::Seq;
+use longshore_core::{KindName, Payload, QueueName, TaskId, TenantName, Timestamp, Token};
+use rusqlite::OptionalExtension;
+use std::time::Duration;
+
+pub(super) const OPEN: &str =
+    "UPDATE tasks SET state = 2, ready = 0, token = ?2, worker = ?3, lease = ?4,
+    started_at = ?5, began_at = COALESCE(began_at, ?5), openings = openings + 1, expires_at = NULL,
+    progress = NULL, isolated = ?6 WHERE seq = ?1";
+
+/// Without a length of its own, a lease lasts this much longer than the task's timeout.
+const BEYOND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A new opening of a task.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening {
+    pub(super) token: Token,
+    pub(super) lasts: Option<Duration>,
+    pub(super) isolated: bool,
+}
+
+impl Desk<'_> {
+    /// Makes an opening of a row that still stands as before it, and holds it.
+    pub(super) fn opening(&mut self, hold: Hold, row: &TaskRow) -> Opening {
+        let lasts = match hold {
+            Hold::Process => None,
+            Hold::Lease { lasts } => {
+                Some(lasts.unwrap_or_else(|| span(row.timeout).0 + BEYOND_TIMEOUT))
+            }
+        };
+        let token = self.memory.token();
+        let isolated = hold == Hold::Process && row.ready == 2;
+        let held = Held {
+            id: row.id,
+            token,
+            sort: row.sort,
+            lease: lasts.map(|lasts| (self.tick.saturating_add(lasts), lasts)),
+            isolated,
+            cancel_until: None,
+            plain: row.openings == 0 && row.order_key.is_none(),
+        };
+        self.memory.held.insert(row.seq, held);
+        Opening { token, lasts, isolated }
+    }
+
+    /// Opens a ready task.
+    pub(super) fn hand_out(
+        &mut self,
+        row: &TaskRow,
+        payload: Payload,
+        hold: Hold,
+        worker: NameId,
+    ) -> Result<Leased, Trouble> {
+        let opening = self.opening(hold, row);
+        self.open.execute((
+            row.seq,
+            opening.token.number(),
+            worker,
+            opening.lasts.map(millis),
+            self.now.0,
+            opening.isolated,
+        ))?;
+        self.memory.leave(row.sort, row.ready, row.seq);
+        self.memory.count(row.sort, row.state as u8, -1);
+        self.memory.count(row.sort, longshore_core::State::Running as u8, 1);
+        if self.memory.carriers.contains(&row.sort.queue) {
+            self.unmark(row.seq)?;
+        }
+        let names = (
+            self.names.kind(row.sort.kind)?,
+            self.names.queue(row.sort.queue)?,
+            self.names.tenant(row.sort.tenant)?,
+        );
+        let spec = match &row.spec {
+            Some(text) => Spec::read(Some(text)),
+            None => Spec::default(),
+        };
+        let opened = TaskRow {
+            openings: row.openings + 1,
+            began_at: row.began_at.or(Some(self.now.0)),
+            ..row.clone()
+        };
+        Ok(self.leased(&opened, opening, names, payload, (spec.headers, spec.traceparent)))
+    }
+
+    /// Puts together what a holder is given. `row` stands as after the opening.
+    pub(super) fn leased(
+        &self,
+        row: &TaskRow,
+        opening: Opening,
+        (kind, queue, tenant): (KindName, QueueName, TenantName),
+        payload: Payload,
+        (headers, traceparent): (Vec<(String, String)>, Option<String>),
+    ) -> Leased {
+        let spent = self.now.since(Timestamp(row.began_at.unwrap_or(self.now.0)));
+        Leased {
+            lease: LeaseRef { id: row.id, seq: Seq(row.seq), token: opening.token },
+            kind,
+            queue,
+            tenant,
+            payload,
+            headers,
+            traceparent,
+            run: row.run,
+            attempt: row.attempt,
+            openings: row.openings,
+            max_attempts: row.max_attempts,
+            timeout: span(row.timeout),
+            total_left: row.total_timeout.map(|total| span(total).0.saturating_sub(spent)),
+            created_at: Timestamp(row.created_at),
+            ready_at: row.rank.map_or(self.now, |rank| ready_at(rank, row.priority)),
+            started_at: self.now,
+            expires_at: opening.lasts.map(|lasts| self.now.after(lasts)),
+            isolated: opening.isolated,
+        }
+    }
+
+    /// Reads a row with its payload.
+    pub(super) fn with_payload(
+        &self,
+        row: &rusqlite::Row<'_>,
+    ) -> Result<(TaskRow, Payload), Trouble> {
+        let task = TaskRow::read(row)?;
+        let bytes = if task.big & 1 == 0 { row.get(41)? } else { self.big_body(2 * task.seq)? };
+        let payload = Payload::from_bytes(bytes)
+            .map_err(|_| Trouble::Failed(format!("the payload of {} is no text", task.id)))?;
+        Ok((task, payload))
+    }
+
+    /// Opens a task that a broker carried.
+    pub(crate) fn open_carried(
+        &mut self,
+        id: TaskId,
+        worker: &str,
+        hold: Hold,
+    ) -> Result<Opened, Trouble> {
+        let found = {
+            let mut select = self.db.prepare_cached(&format!(
+                "SELECT {PLAIN_COLUMNS}, payload FROM tasks WHERE id = ?1"
+            ))?;
+            select.query_row([id.0.as_bytes()], |row| Ok(self.with_payload(row))).optional()?
+        };
+        let Some((row, payload)) = found.transpose()? else { return Ok(Opened::Over) };
+        if row.state.is_end() {
+            return Ok(Opened::Over);
+        }
+        if row.state == longshore_core::State::Running {
+            return Ok(Opened::Held);
+        }
+        let alone = row.ready == 2 && hold == Hold::Process && self.memory.isolated_runs();
+        if row.ready == 0 || alone || self.memory.is_paused(row.sort) {
+            // Its envelope is dropped, so the broker is given another one.
+            self.db
+                .prepare_cached("UPDATE outbox SET relayed = 0 WHERE seq = ?1")?
+                .execute([row.seq])?;
+            return Ok(Opened::NotReady);
+        }
+        let worker = self.names.intern(self.db, worker)?;
+        Ok(Opened::Leased(Box::new(self.hand_out(&row, payload, hold, worker)?)))
+    }
+}

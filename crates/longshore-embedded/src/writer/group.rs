@@ -1,0 +1,284 @@
+//! One round of the writer: apply what waits, commit once, answer all.
+
+use super::job::{Answer, Job, Needs, apply};
+use super::parked::Parked;
+use crate::error::Trouble;
+use crate::room::Room;
+use crate::tasks::{Desk, Incoming};
+use longshore_core::failpoint;
+use longshore_core::store::{Condition, LeaseRef, StoreError};
+use rustc_hash::FxHashMap as HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The state that lives from round to round.
+pub(super) struct Rounds<'c> {
+    pub(super) desk: Desk<'c>,
+    pub(super) parked: Vec<Parked>,
+    pub(super) room: Room,
+    path: PathBuf,
+    /// Handed out to somebody who was gone: given back in the next round.
+    pub(super) homeless: Vec<LeaseRef>,
+    /// Terms as they were before this round.
+    terms: HashMap<String, (u64, Duration)>,
+    synced: Option<bool>,
+    never_sync: bool,
+}
+
+/// What one attempt at a transaction came to.
+enum Attempted {
+    Committed(Vec<Option<Answer>>),
+    /// That one cannot be served.
+    Spoiled(Culprit, Trouble),
+    /// Nothing can be served.
+    Broken(Trouble),
+    /// The commit itself failed: nobody knows.
+    Unknown(String),
+}
+
+/// Who cannot be served.
+enum Culprit {
+    Job(usize),
+    Claim(usize),
+}
+
+/// Why a round failed, and whose fault it was if it was somebody's.
+type Failure = (Option<Culprit>, Trouble);
+
+impl<'c> Rounds<'c> {
+    pub(super) fn new(desk: Desk<'c>, room: Room, path: PathBuf) -> Self {
+        Self {
+            path,
+            desk,
+            parked: Vec::new(),
+            room,
+            homeless: Vec::new(),
+            terms: HashMap::default(),
+            synced: None,
+            never_sync: seeded_bug("skip_fsync"),
+        }
+    }
+
+    /// Says why nothing can go on, and what to do.
+    pub(super) fn last_words(&self, why: &str) -> Arc<str> {
+        let path = self.path.display();
+        format!(
+            "{path}: {why}. What was answered is safe; what was not may be there or not. \
+             Nothing more is written by this process: check the disk, then start again"
+        )
+        .into()
+    }
+
+    /// Runs one round over `jobs`. An error is final: the file cannot be trusted any more.
+    pub(super) fn run(&mut self, mut jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
+        self.parked.retain(|parked| !parked.is_forgotten());
+        if self.room.is_short() && !self.room.recover() {
+            jobs = refuse(jobs, |job| matches!(job, Job::Accept { .. }), &StoreError::Full);
+        }
+        let (claims, mut jobs): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| matches!(job, Job::Claim { .. }));
+        self.parked.extend(claims.into_iter().map(Parked::new));
+        loop {
+            match self.attempt(&jobs) {
+                Attempted::Committed(answers) => {
+                    self.answer(jobs, answers, log_bytes);
+                    return Ok(());
+                }
+                Attempted::Spoiled(culprit, Trouble::Failed(why)) => {
+                    self.roll_back()?;
+                    tracing::error!(%why, "a request could not be served");
+                    let error = StoreError::Unavailable { why };
+                    match culprit {
+                        Culprit::Job(place) => jobs.remove(place).fail(error),
+                        Culprit::Claim(place) => self.parked.remove(place).fail(error),
+                    }
+                }
+                Attempted::Spoiled(_, trouble) | Attempted::Broken(trouble) => {
+                    self.roll_back()?;
+                    jobs = self.without(jobs, trouble)?;
+                    if jobs.is_empty() {
+                        return Ok(()); // what is homeless is given back in a later round
+                    }
+                }
+                Attempted::Unknown(why) => {
+                    for job in jobs {
+                        job.fail(StoreError::Unknown { why: why.clone() });
+                    }
+                    return Err(why);
+                }
+            }
+        }
+    }
+
+    /// What can still be served after `trouble`.
+    fn without(&mut self, jobs: Vec<Job>, trouble: Trouble) -> Result<Vec<Job>, String> {
+        match trouble {
+            Trouble::Full if !self.room.is_short() => {
+                tracing::error!("no room on the disk: nothing is accepted until there is");
+                self.room.give_up();
+                Ok(refuse(jobs, |job| matches!(job, Job::Accept { .. }), &StoreError::Full))
+            }
+            Trouble::Full => Ok(refuse(jobs, |_| true, &StoreError::Full)),
+            Trouble::Failed(why) => Ok(refuse(jobs, |_| true, &StoreError::Unavailable { why })),
+            Trouble::Fatal(why) => {
+                let error = StoreError::Fatal { why: self.last_words(&why) };
+                refuse(jobs, |_| true, &error);
+                Err(why)
+            }
+        }
+    }
+
+    fn roll_back(&mut self) -> Result<(), String> {
+        if !self.desk.db.is_autocommit() {
+            // A failed transaction may have been rolled back already; then this one fails.
+            let _ = self.desk.db.execute_batch("ROLLBACK");
+        }
+        self.desk.takers.clear();
+        self.desk.memory.terms.clone_from(&self.terms);
+        for parked in &mut self.parked {
+            parked.forget();
+        }
+        self.desk.reload().map_err(|trouble| trouble.to_string())
+    }
+
+    /// Applies everything and commits.
+    fn attempt(&mut self, jobs: &[Job]) -> Attempted {
+        match self.apply_all(jobs) {
+            Ok(answers) => match self.commit() {
+                Ok(()) => Attempted::Committed(answers),
+                Err(Trouble::Fatal(why)) => Attempted::Unknown(why),
+                Err(trouble) => Attempted::Broken(trouble),
+            },
+            Err((Some(culprit), trouble)) => Attempted::Spoiled(culprit, trouble),
+            Err((None, trouble)) => Attempted::Broken(trouble),
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), Trouble> {
+        self.desk.memory.flush(self.desk.db)?;
+        failpoint::pass("store.before_commit")?;
+        self.desk.db.prepare_cached("COMMIT")?.execute([])?;
+        if let Err(injected) = failpoint::pass("store.committed") {
+            return Err(Trouble::Fatal(injected.to_string()));
+        }
+        Ok(())
+    }
+
+    fn apply_all(&mut self, jobs: &[Job]) -> Result<Vec<Option<Answer>>, Failure> {
+        let round = |trouble| (None, trouble);
+        self.begin(jobs).map_err(round)?;
+        let mut lent = Vec::with_capacity(self.parked.len());
+        for (place, parked) in self.parked.iter_mut().enumerate() {
+            let claim = |trouble| (Some(Culprit::Claim(place)), trouble);
+            parked.prepare(&self.desk).map_err(claim)?;
+            lent.push(parked.lend(&mut self.desk));
+        }
+        self.give_back_homeless().map_err(round)?;
+        self.desk.incoming = incoming(jobs);
+        let mut answers = Vec::with_capacity(jobs.len());
+        for (place, job) in jobs.iter().enumerate() {
+            answers.push(
+                apply(&mut self.desk, job)
+                    .map_err(|trouble| (Some(Culprit::Job(place)), trouble))?,
+            );
+        }
+        let mut takers = std::mem::take(&mut self.desk.takers).into_iter();
+        let mut before = 0;
+        for (parked, until) in self.parked.iter_mut().zip(lent) {
+            parked.take_back(takers.by_ref().take(until - before));
+            before = until;
+        }
+        for (place, parked) in self.parked.iter_mut().enumerate() {
+            let claim = |trouble| (Some(Culprit::Claim(place)), trouble);
+            parked.serve(&mut self.desk).map_err(claim)?;
+        }
+        if !self.parked.is_empty() {
+            failpoint::pass("store.claim_applied").map_err(|injected| (None, injected.into()))?;
+        }
+        Ok(answers)
+    }
+
+    /// Begins the transaction. Whether it syncs is chosen before.
+    fn begin(&mut self, jobs: &[Job]) -> Result<(), Trouble> {
+        failpoint::pass("store.before_begin")?;
+        let sync = jobs.iter().any(|job| job.needs() == Needs::Sync) || !self.homeless.is_empty();
+        let sync = sync && !self.never_sync;
+        if self.synced != Some(sync) {
+            let sql =
+                if sync { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+            self.desk.db.execute_batch(sql)?;
+            self.synced = Some(sync);
+        }
+        self.desk.db.prepare_cached("BEGIN")?.execute([])?;
+        self.desk.begin();
+        self.terms.clone_from(&self.desk.memory.terms);
+        Ok(())
+    }
+
+    fn give_back_homeless(&mut self) -> Result<(), Trouble> {
+        for lease in self.homeless.clone() {
+            self.desk.give_back(lease)?;
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, jobs: Vec<Job>, answers: Vec<Option<Answer>>, log_bytes: u64) {
+        self.homeless.clear();
+        for (job, answer) in jobs.into_iter().zip(answers) {
+            let answer = answer.or_else(|| self.own_answer(&job, log_bytes));
+            if let Some(answer) = answer {
+                // Whoever does not wait any more will ask again.
+                job.answer(answer);
+            }
+        }
+        let now = Instant::now();
+        let (over, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.parked).into_iter().partition(|parked| parked.is_over(now));
+        self.parked = waiting;
+        for parked in over {
+            self.homeless.extend(parked.answer());
+        }
+    }
+
+    fn own_answer(&self, job: &Job, log_bytes: u64) -> Option<Answer> {
+        match job {
+            Job::Condition { .. } => {
+                let used_bytes = self.desk.used_bytes().unwrap_or(0);
+                let full = self.room.is_short();
+                Some(Answer::Condition(Condition { used_bytes, log_bytes, full }))
+            }
+            Job::Close { .. } => Some(Answer::Close(())),
+            _ => None,
+        }
+    }
+}
+
+/// What the jobs may bring in.
+fn incoming(jobs: &[Job]) -> Incoming {
+    let mut incoming = Incoming::default();
+    for job in jobs {
+        match job {
+            Job::Accept { tasks, .. } => tasks.iter().for_each(|task| incoming.add(task)),
+            Job::Record { ends, .. } => {
+                ends.iter().flat_map(|end| &end.then).for_each(|task| incoming.add(task));
+            }
+            _ => {}
+        }
+    }
+    incoming
+}
+
+/// Fails the jobs that `which` picks; returns the others.
+fn refuse(jobs: Vec<Job>, which: impl Fn(&Job) -> bool, error: &StoreError) -> Vec<Job> {
+    let (refused, served): (Vec<_>, Vec<_>) = jobs.into_iter().partition(which);
+    for job in refused {
+        job.fail(error.clone());
+    }
+    served
+}
+
+/// A bug that a test has asked for, to see that it is caught.
+fn seeded_bug(name: &str) -> bool {
+    cfg!(feature = "faults") && std::env::var("LONGSHORE_SEEDED_BUG").is_ok_and(|bug| bug == name)
+}

@@ -1,0 +1,153 @@
+//! What can be asked of the writer.
+
+use crate::error::Trouble;
+use crate::tasks::Desk;
+use longshore_core::store::{
+    Act, Acted, Claim, Condition, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Marked,
+    Moved, Opened, Pruned, Recorded, Refused, Retention, StoreError, Term,
+};
+use longshore_core::task::{Accepted, Idempotency, Seq};
+use longshore_core::{NewTask, TaskId, TenantName, Valid, failpoint};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Where an answer goes.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// How much a job needs of the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// Somebody is promised something: it has to be synced.
+    Sync,
+    /// May ride along: after a power cut it is as if it had not happened.
+    Ride,
+}
+
+macro_rules! jobs {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty, $needs:ident;)*) => {
+        /// A request and where its answer goes.
+        #[derive(Debug)]
+        pub(crate) enum Job {
+            $($(#[$doc])* $name { $($arg: $type,)* reply: Reply<$answer> },)*
+        }
+
+        /// An answer that waits for the commit.
+        #[derive(Debug)]
+        pub(super) enum Answer {
+            $($name($answer),)*
+        }
+
+        impl Job {
+            /// How much the job needs of the disk.
+            pub(super) fn needs(&self) -> Needs {
+                match self {
+                    $(Self::$name { .. } => Needs::$needs,)*
+                }
+            }
+
+            /// Sends the answer; returns it if nobody waits for it any more.
+            pub(super) fn answer(self, answer: Answer) -> Option<Answer> {
+                match (self, answer) {
+                    $((Self::$name { reply, .. }, Answer::$name(answer)) => {
+                        match reply.send(Ok(answer)) {
+                            Ok(()) => None,
+                            Err(Ok(answer)) => Some(Answer::$name(answer)),
+                            Err(Err(_)) => None,
+                        }
+                    })*
+                    (_, answer) => Some(answer),
+                }
+            }
+
+            /// Sends an error.
+            pub(crate) fn fail(self, error: StoreError) {
+                match self {
+                    // Whoever does not wait any more does not care.
+                    $(Self::$name { reply, .. } => drop(reply.send(Err(error))),)*
+                }
+            }
+
+            /// Whether nobody waits for the answer any more.
+            pub(super) fn is_forgotten(&self) -> bool {
+                match self {
+                    $(Self::$name { reply, .. } => reply.is_closed(),)*
+                }
+            }
+        }
+    };
+}
+
+jobs! {
+    Accept(tasks: Vec<Valid<NewTask>>) -> Vec<Result<Accepted, Refused>>, Sync;
+    Replay(tenant: TenantName, key: Idempotency) -> Option<Result<Accepted, Refused>>, Ride;
+    Act(acts: Vec<Act>) -> Vec<Result<Acted, Refused>>, Sync;
+    Claim(claim: Claim) -> Vec<Leased>, Ride;
+    Open(ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Vec<Opened>, Sync;
+    Extend(leases: Vec<Extend>) -> Vec<LeaseState>, Ride;
+    Record(ends: Vec<Ending>) -> Vec<Recorded>, Sync;
+    GiveBack(leases: Vec<LeaseRef>) -> (), Sync;
+    MakeReady() -> Moved, Ride;
+    Rescue() -> Moved, Sync;
+    Expire() -> Moved, Sync;
+    Prune(keep: Retention) -> Pruned, Ride;
+    Outbox(limit: usize) -> Vec<Marked>, Ride;
+    Relayed(carried: Vec<Seq>) -> (), Sync;
+    Acquire(name: String, holder: String, lasts: Duration) -> Option<Term>, Sync;
+    Renew(term: Term, lasts: Duration) -> bool, Ride;
+    Condition() -> Condition, Ride;
+    Close() -> (), Sync;
+}
+
+/// Applies one request inside the transaction. Claims, the condition and closing are the
+/// round's own business.
+pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Trouble> {
+    fn each<T, R>(
+        items: &[T],
+        mut one: impl FnMut(&T) -> Result<R, Trouble>,
+    ) -> Result<Vec<R>, Trouble> {
+        let mut all = Vec::with_capacity(items.len());
+        for item in items {
+            all.push(one(item)?);
+        }
+        Ok(all)
+    }
+    let answer = match job {
+        Job::Accept { tasks, .. } => {
+            let accepted = each(tasks, |task| desk.accept(task))?;
+            failpoint::pass("store.accept_applied")?;
+            Answer::Accept(accepted)
+        }
+        Job::Replay { tenant, key, .. } => Answer::Replay(desk.replay(tenant, key)?),
+        Job::Act { acts, .. } => Answer::Act(each(acts, |act| desk.act(act))?),
+        Job::Open { ids, worker, hold, .. } => {
+            Answer::Open(each(ids, |id| desk.open_carried(*id, worker, *hold))?)
+        }
+        Job::Extend { leases, .. } => Answer::Extend(each(leases, |lease| desk.extend(lease))?),
+        Job::Record { ends, .. } => {
+            let recorded = each(ends, |end| desk.record(end))?;
+            failpoint::pass("store.record_applied")?;
+            Answer::Record(recorded)
+        }
+        Job::GiveBack { leases, .. } => {
+            each(leases, |lease| desk.give_back(*lease))?;
+            Answer::GiveBack(())
+        }
+        Job::MakeReady { .. } => {
+            let moved = desk.make_ready()?;
+            failpoint::pass("store.upkeep_applied")?;
+            Answer::MakeReady(moved)
+        }
+        Job::Rescue { .. } => Answer::Rescue(desk.rescue()?),
+        Job::Expire { .. } => Answer::Expire(desk.expire()?),
+        Job::Prune { keep, .. } => Answer::Prune(desk.prune(keep)?),
+        Job::Outbox { limit, .. } => Answer::Outbox(desk.outbox(*limit)?),
+        Job::Relayed { carried, .. } => Answer::Relayed(desk.relayed(carried)?),
+        Job::Acquire { name, holder, lasts, .. } => {
+            Answer::Acquire(desk.acquire(name, holder, *lasts)?)
+        }
+        Job::Renew { term, lasts, .. } => Answer::Renew(desk.renew(term, *lasts)),
+        Job::Claim { .. } | Job::Condition { .. } | Job::Close { .. } => return Ok(None),
+    };
+    Ok(Some(answer))
+}
