@@ -1,0 +1,191 @@
+//! Every metric of the product, in one table.
+//!
+//! Each runtime has its own registry: two in one process do not meet. Label values come from
+//! names that were checked, never from raw requests.
+
+use longshore_core::state::STATES;
+use longshore_core::store::Count;
+use longshore_core::task::Accepted;
+use longshore_core::{KindName, QueueName, State};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Buckets of all durations, in seconds.
+pub const BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Sort {
+    queue: String,
+    kind: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    queue: String,
+    kind: String,
+    became: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Standing {
+    queue: String,
+    state: &'static str,
+}
+
+type Times = Family<Sort, Histogram, fn() -> Histogram>;
+
+/// The handles of one (queue, kind), found once.
+#[derive(Debug)]
+struct PerKind {
+    accepted: Counter,
+    /// By the number of the state that the task came to.
+    attempts: [Counter; STATES.len()],
+    wait: Histogram,
+    run: Histogram,
+}
+
+/// The metrics of one runtime.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Mutex<Registry>,
+    accepted: Family<Sort, Counter>,
+    attempts: Family<Ended, Counter>,
+    wait: Times,
+    run: Times,
+    tasks: Family<Standing, Gauge>,
+    stale: Counter,
+    store_bytes: Gauge,
+    kinds: RwLock<HashMap<(QueueName, KindName), Arc<PerKind>>>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let times = || Times::new_with_constructor(|| Histogram::new(BUCKETS));
+        let telemetry = Self {
+            accepted: Family::default(),
+            attempts: Family::default(),
+            wait: times(),
+            run: times(),
+            tasks: Family::default(),
+            stale: Counter::default(),
+            store_bytes: Gauge::default(),
+            kinds: RwLock::default(),
+            registry: Mutex::default(),
+        };
+        // The crate appends `_total` and the unit to the names.
+        registry.register("longshore_tasks_accepted", "Tasks accepted", telemetry.accepted.clone());
+        registry.register(
+            "longshore_attempts",
+            "Attempts ended, by what became of the task",
+            telemetry.attempts.clone(),
+        );
+        registry.register_with_unit(
+            "longshore_task_wait",
+            "From ready to start",
+            Unit::Seconds,
+            telemetry.wait.clone(),
+        );
+        registry.register_with_unit(
+            "longshore_attempt",
+            "How long attempts took",
+            Unit::Seconds,
+            telemetry.run.clone(),
+        );
+        registry.register("longshore_tasks", "Tasks there are, by state", telemetry.tasks.clone());
+        registry.register(
+            "longshore_ends_refused",
+            "Ends that came with an old token",
+            telemetry.stale.clone(),
+        );
+        registry.register_with_unit(
+            "longshore_store",
+            "What tasks use",
+            Unit::Bytes,
+            telemetry.store_bytes.clone(),
+        );
+        *telemetry.registry.lock().unwrap_or_else(PoisonError::into_inner) = registry;
+        telemetry
+    }
+}
+
+impl Telemetry {
+    fn per_kind(&self, queue: &QueueName, kind: &KindName) -> Arc<PerKind> {
+        let key = (queue.clone(), kind.clone());
+        if let Some(found) = self.kinds.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return found.clone();
+        }
+        let sort = Sort { queue: queue.to_string(), kind: kind.to_string() };
+        let ended = |state: State| Ended {
+            queue: queue.to_string(),
+            kind: kind.to_string(),
+            became: state.as_str(),
+        };
+        let made = Arc::new(PerKind {
+            attempts: STATES.map(|state| self.attempts.get_or_create(&ended(state)).clone()),
+            accepted: self.accepted.get_or_create(&sort).clone(),
+            wait: self.wait.get_or_create(&sort).clone(),
+            run: self.run.get_or_create(&sort).clone(),
+        });
+        self.kinds.write().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
+        made
+    }
+
+    /// Counts an accepted task.
+    pub fn accepted(&self, task: &Accepted) {
+        self.per_kind(&task.queue, &task.kind).accepted.inc();
+    }
+
+    /// Counts an attempt that ended.
+    pub fn attempt(
+        &self,
+        queue: &QueueName,
+        kind: &KindName,
+        became: State,
+        waited: Duration,
+        ran: Duration,
+    ) {
+        let per_kind = self.per_kind(queue, kind);
+        per_kind.wait.observe(waited.as_secs_f64());
+        per_kind.run.observe(ran.as_secs_f64());
+        per_kind.attempts[became as usize].inc();
+    }
+
+    /// Counts an end that came too late.
+    pub fn stale(&self) {
+        self.stale.inc();
+    }
+
+    /// Shows how many tasks there are.
+    pub fn standing(&self, counts: &[Count], store_bytes: u64) {
+        self.tasks.clear();
+        for count in counts {
+            let label = Standing { queue: count.queue.to_string(), state: count.state.as_str() };
+            let number = i64::try_from(count.count).unwrap_or(i64::MAX);
+            self.tasks.get_or_create(&label).inc_by(number);
+        }
+        self.store_bytes.set(i64::try_from(store_bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Lets the floor above add its own metrics.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Writes all metrics in the OpenMetrics text format, which Prometheus reads.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        // Writing to a string cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+        text
+    }
+}

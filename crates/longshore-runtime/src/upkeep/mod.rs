@@ -1,0 +1,20 @@
+//! What has to be done from time to time, one duty a file.
+//!
+//! Each duty asks the store for one batch at a time and repeats at once while there is more, so
+//! that no duty holds the store for long and none is starved by another.
+
+mod due;
+mod duty;
+mod expiry;
+mod health;
+mod pruner;
+mod rescuer;
+
+pub use due::Nudge;
+pub(crate) use duty::{Duty, spawn};
+pub(crate) use expiry::Expiry;
+pub(crate) use health::Health;
+pub(crate) use pruner::Pruner;
+pub(crate) use rescuer::Rescuer;
+
+pub(crate) use due::Due;
