@@ -1,0 +1,190 @@
+//! Probes: is it alive, has it started, can it accept, and how is everything.
+//!
+//! They answer bare, without the envelope. What the store says of its troubles stays in the log.
+
+use crate::house::House;
+use crate::problem::Problem;
+use crate::request::query::Query;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use longshore_runtime::{Phase, StoreHealth};
+use serde::Serialize;
+use std::time::Duration;
+
+/// How a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Status {
+    Up,
+    Degraded,
+    Down,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+#[derive(Debug, Serialize)]
+struct Details {
+    store: Store,
+}
+
+#[derive(Debug, Serialize)]
+struct Store {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used_bytes: Option<u64>,
+}
+
+impl From<StoreHealth> for Store {
+    fn from(health: StoreHealth) -> Self {
+        match health {
+            StoreHealth::Up { latency, condition } => Self {
+                status: if condition.full { Status::Degraded } else { Status::Up },
+                latency: Some(in_millis(latency)),
+                reason: condition.full.then_some("full"),
+                used_bytes: Some(condition.used_bytes),
+            },
+            StoreHealth::Down { .. } => Self {
+                status: Status::Down,
+                latency: None,
+                reason: Some("unavailable"),
+                used_bytes: None,
+            },
+        }
+    }
+}
+
+/// Whole milliseconds, rounded up: a store that answers takes some time.
+fn in_millis(latency: Duration) -> String {
+    format!("{}ms", latency.as_micros().div_ceil(1_000).max(1))
+}
+
+impl Report {
+    fn plain(status: Status) -> Self {
+        Self { status, reason: None, details: None }
+    }
+
+    fn down(reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..Self::plain(Status::Down) }
+    }
+
+    fn respond(&self) -> Response {
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        if self.status == Status::Down {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+/// Whether the process is alive. Depends on nothing else.
+#[utoipa::path(
+    get, path = "/livez", tag = "health", operation_id = "livez",
+    responses((status = 200, description = "It is", body = crate::openapi::schemas::Probe))
+)]
+pub(crate) async fn livez() -> Response {
+    Report::plain(Status::Up).respond()
+}
+
+/// Whether the server has started.
+#[utoipa::path(
+    get, path = "/startupz", tag = "health", operation_id = "startupz",
+    responses(
+        (status = 200, description = "It has", body = crate::openapi::schemas::Probe),
+        (status = 503, description = "Not yet", body = crate::openapi::schemas::Probe),
+    )
+)]
+pub(crate) async fn startupz(State(house): State<House>) -> Response {
+    match house.engine().phase() {
+        Phase::Starting => Report::down("starting").respond(),
+        _ => Report::plain(Status::Up).respond(),
+    }
+}
+
+/// Whether tasks can be accepted: the store is writable and nobody said stop.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health", operation_id = "readyz",
+    params(("verbose" = Option<String>, Query, description = "Adds the details of `/health`")),
+    responses(
+        (status = 200, description = "They can", body = crate::openapi::schemas::Probe),
+        (status = 503, description = "They cannot; `reason` says why",
+            body = crate::openapi::schemas::Probe),
+    )
+)]
+pub(crate) async fn readyz(
+    State(house): State<House>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let query = Query::read(request.uri().query(), &["verbose"], &["scope"])?;
+    let verbose = query.has("verbose");
+    query.finish()?;
+    let store = Store::from(house.engine().store_health());
+    let mut report = match (house.engine().phase(), store.reason) {
+        (Phase::Starting, _) => Report::down("starting"),
+        (Phase::Draining | Phase::Stopped, _) => Report::down("draining"),
+        (Phase::Ready, Some("full")) => Report::down("the store is full"),
+        (Phase::Ready, Some(_)) => Report::down("the store is unavailable"),
+        (Phase::Ready, None) => Report::plain(Status::Up),
+    };
+    report.details = verbose.then_some(Details { store });
+    Ok(report.respond())
+}
+
+/// How the server and its parts are.
+#[utoipa::path(
+    get, path = "/health", tag = "health", operation_id = "health",
+    responses(
+        (status = 200, description = "UP or DEGRADED", body = crate::openapi::schemas::Health),
+        (status = 503, description = "DOWN", body = crate::openapi::schemas::Health),
+    )
+)]
+pub(crate) async fn health(State(house): State<House>) -> Response {
+    let store = Store::from(house.engine().store_health());
+    let (own, reason) = match house.engine().phase() {
+        Phase::Ready => (Status::Up, None),
+        Phase::Starting => (Status::Down, Some("starting")),
+        Phase::Draining => (Status::Degraded, Some("draining")),
+        Phase::Stopped => (Status::Down, Some("stopped")),
+    };
+    let status = own.max(store.status);
+    Report { status, reason, details: Some(Details { store }) }.respond()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longshore_core::store::Condition;
+
+    #[test]
+    fn a_full_store_is_degraded_and_a_silent_one_down_without_its_words() {
+        let condition = Condition { used_bytes: 5, log_bytes: 0, full: true };
+        let latency = Duration::from_micros(1_200);
+        let full = Store::from(StoreHealth::Up { latency, condition });
+        assert_eq!((full.status, full.latency.as_deref()), (Status::Degraded, Some("2ms")));
+        let down = Store::from(StoreHealth::Down { why: "/var/lib/longshore: EIO".into() });
+        let shown = serde_json::to_string(&down).unwrap();
+        assert_eq!(shown, r#"{"status":"DOWN","reason":"unavailable"}"#);
+    }
+
+    #[test]
+    fn the_worst_part_names_the_whole() {
+        assert_eq!(Status::Up.max(Status::Degraded), Status::Degraded);
+        assert_eq!(Status::Down.max(Status::Degraded), Status::Down);
+    }
+}

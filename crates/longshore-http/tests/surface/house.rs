@@ -1,0 +1,115 @@
+//! A whole engine over the model store, and a way to ask its router.
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use longshore_conformance::ModelStore;
+use longshore_core::{KindName, Outcome, Payload, SystemClock};
+use longshore_runtime::handler::{BoxHandler, Call, Handler, nothing};
+use longshore_runtime::{Engine, Kind, Options, Registry};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+/// Answers with something.
+struct Echo;
+
+impl Handler for Echo {
+    fn call(&self, _: Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        let result = Payload::from_json(r#"{"kind":"echo"}"#);
+        Box::pin(async move { Outcome::Success(Some(result)) })
+    }
+}
+
+/// Never ends.
+struct Stuck;
+
+impl Handler for Stuck {
+    fn call(&self, _: Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Starts an engine with the kinds `hello`, `echo` and `stuck`.
+pub(crate) fn engine() -> Engine {
+    let mut registry = Registry::default();
+    for (name, handler) in
+        [("hello", nothing()), ("echo", BoxHandler::new(Echo)), ("stuck", BoxHandler::new(Stuck))]
+    {
+        registry.add(Kind::new(KindName::new(name).unwrap(), handler));
+    }
+    let store = Arc::new(ModelStore::new(Arc::new(SystemClock)));
+    Engine::start(Options::new(store, registry)).unwrap()
+}
+
+/// What a request was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The code of an error, after looking at its shape.
+    pub(crate) fn code(&self) -> u64 {
+        let body = self.json();
+        assert_eq!(self.header("content-type"), "application/problem+json", "{body}");
+        assert_eq!(body["status"], self.status.as_u16(), "{body}");
+        assert!(body["data"].is_null() && body["message"] == body["detail"], "{body}");
+        assert_eq!(body["type"], format!("/docs/errors/LS-{}", body["code"]));
+        assert_eq!(body["trace_id"].as_str().unwrap().len(), 32);
+        body["code"].as_u64().unwrap()
+    }
+
+    /// The fields that an error names.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let body = self.json();
+        let errors = body["errors"].as_array().unwrap();
+        errors.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+pub(crate) async fn ask(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes().to_vec();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+pub(crate) async fn get(router: &Router, path: &str) -> Answer {
+    ask(router, Request::get(path).body(Body::empty()).unwrap()).await
+}
+
+pub(crate) async fn post(router: &Router, path: &str, body: &str) -> Answer {
+    post_with(router, path, body, &[]).await
+}
+
+pub(crate) async fn post_with(
+    router: &Router,
+    path: &str,
+    body: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    let mut request = Request::builder().method(Method::POST).uri(path);
+    request = request.header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    ask(router, request.body(Body::from(body.to_owned())).unwrap()).await
+}
