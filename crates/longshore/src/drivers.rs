@@ -1,0 +1,31 @@
+//! From an address to a store: the scheme picks the driver.
+
+use crate::Error;
+use longshore_core::store::Store;
+use std::sync::Arc;
+
+/// Opens the store at `url`: `embedded:DIR`.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
+    let refused = |why: &str| Error::StoreUrl { url: url.to_owned(), why: why.to_owned() };
+    let (scheme, rest) = url
+        .split_once(':')
+        .ok_or_else(|| refused("must begin with its scheme, such as embedded:./data"))?;
+    match scheme {
+        #[cfg(feature = "embedded")]
+        "embedded" if rest.is_empty() => Err(refused("names no folder, such as embedded:./data")),
+        #[cfg(feature = "embedded")]
+        "embedded" => {
+            let options = longshore_embedded::Options::new(rest);
+            // Opening reads and syncs files.
+            let opened = tokio::task::spawn_blocking(move || {
+                longshore_embedded::EmbeddedStore::open(&options)
+            });
+            let store = opened.await.map_err(std::io::Error::other)?;
+            Ok(Arc::new(store.map_err(|error| Error::Open(error.into()))?))
+        }
+        _ => {
+            let _ = rest;
+            Err(refused("is of no scheme that this program was built with; there is: embedded"))
+        }
+    }
+}
