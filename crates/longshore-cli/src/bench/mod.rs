@@ -1,0 +1,37 @@
+//! `longshore bench`: figures that mean something, with their conditions.
+//!
+//! Load is closed-loop (as many as are in flight, for peak rates) or open-loop (`--rate`: a fixed
+//! schedule, latency counted from the intended time, so that a stall is not hidden). The first
+//! second warms up and is not counted.
+
+mod accept;
+mod baseline;
+mod child;
+mod load;
+mod report;
+mod tasks;
+
+use crate::failure::Failure;
+use clap::Subcommand;
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Serves a `POST /v1/tasks` that parses and validates as the real one and answers from memory.
+    HttpBaseline(baseline::Baseline),
+    /// Durable accepts over HTTP, held against the yardstick in the same run.
+    Accept(accept::Accept),
+    /// Whole lives in process: submit, handler, success.
+    Tasks(tasks::Tasks),
+}
+
+impl Bench {
+    /// Measures.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::HttpBaseline(baseline) => baseline.run(),
+            Self::Accept(accept) => accept.run(),
+            Self::Tasks(tasks) => tasks.run(),
+        }
+    }
+}

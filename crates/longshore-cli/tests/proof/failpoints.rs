@@ -1,0 +1,122 @@
+//! The walk over all fail points: at each gap between two durable writes the program is killed, and
+//! made to fail; afterwards the accounts are clean.
+
+use crate::accounts::settle;
+use crate::ledger::{Effects, Ledger, Told};
+use crate::load::Load;
+use crate::server::{Launch, Server, data, folder};
+use libtest_mimic::{Failed, Trial};
+use longshore_core::failpoint::POINTS;
+use rustix::process::Signal;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const ACTIONS: [&str; 4] = ["kill", "error", "panic", "delay"];
+
+/// Steps that cannot fail, only be interrupted: there an `error` changes nothing.
+const NO_ERROR: [&str; 2] = ["consumer.", "stop."];
+/// What is only done when nothing is written for a while.
+const AT_REST: &str = "checkpoint.";
+const ABORTED: i32 = 6;
+
+/// One proof per point and action.
+pub(crate) fn walk() -> Vec<Trial> {
+    let cases = POINTS.iter().flat_map(|point| ACTIONS.map(|action| (*point, action)));
+    let cases = cases.filter(|(point, action)| {
+        *action != "error" || !NO_ERROR.iter().any(|step| point.starts_with(step))
+    });
+    let name = |point, action| format!("failpoints::{point}={action}");
+    cases
+        .map(|(point, action)| Trial::test(name(point, action), move || step(point, action)))
+        .collect()
+}
+
+fn step(point: &str, action: &str) -> Result<(), Failed> {
+    let folder = folder()?;
+    let ledger = Ledger::new(None);
+    let effects = Effects::collect(folder.path(), &ledger)?;
+    let launch = Launch::new(data(&folder)).env("LONGSHORE_EFFECTS", &effects.socket);
+
+    // There is something to recover: the end before was not a clean one.
+    let server = launch.start()?;
+    let load = Load::start(server.addr, &ledger, 2, Duration::from_millis(5), 1);
+    std::thread::sleep(Duration::from_millis(150));
+    server.kill()?;
+    ledger.fault("kill -9");
+    load.stop();
+
+    // Some failures are told only to those who look closely.
+    let armed = launch
+        .clone()
+        .env("LONGSHORE_LOG", "debug")
+        .env("LONGSHORE_FAILPOINT", format!("{point}={action}@{}", nth(point)));
+    let seen = under_fire(&armed, &ledger, point.starts_with(AT_REST))?;
+    ledger.fault(point);
+    let hit = match action {
+        "kill" => seen.status.signal() == Some(ABORTED),
+        "delay" => seen.status.success(),
+        _ => !seen.status.success() || seen.refused || seen.stderr.contains(point),
+    };
+    if !hit {
+        let (status, stderr) = (seen.status, seen.stderr);
+        return Err(format!("{point} was not passed, or left no trace: {status}\n{stderr}").into());
+    }
+    settle(&launch, &ledger, &effects)?;
+    Ok(())
+}
+
+/// In the thick of it, where there is one.
+fn nth(point: &str) -> u32 {
+    let once = ["boot.", "checkpoint.", "stop."].iter().any(|prefix| point.starts_with(prefix));
+    if once { 1 } else { 5 }
+}
+
+struct Seen {
+    status: ExitStatus,
+    stderr: String,
+    /// A client was answered with a status of 500 or more.
+    refused: bool,
+}
+
+/// Starts the armed server, loads it until it dies, and asks it to stop if it does not.
+fn under_fire(armed: &Launch, ledger: &Arc<Ledger>, at_rest: bool) -> Result<Seen, Failed> {
+    let before = ledger.entries().len();
+    let mut server = match armed.try_start()? {
+        Ok(server) => server,
+        Err(not) => return Ok(Seen { status: not.status, stderr: not.stderr, refused: false }),
+    };
+    let load = Load::start(server.addr, ledger, 2, Duration::from_millis(5), 2);
+    let busy = Duration::from_millis(if at_rest { 300 } else { 1_500 });
+    let mut died = dies_within(&mut server, busy)?;
+    if at_rest {
+        load.stop();
+        died = died || dies_within(&mut server, Duration::from_secs(4))?;
+        if !died {
+            server.signal(Signal::TERM)?;
+        }
+    } else {
+        // Stopped while it is busy.
+        if !died {
+            server.signal(Signal::TERM)?;
+        }
+        server.wait(Duration::from_secs(40))?;
+        load.stop();
+    }
+    let status = server.wait(Duration::from_secs(40))?;
+    let late = ledger.entries().split_off(before);
+    let refused = late.iter().any(|entry| matches!(entry.told, Told::Broken(_)));
+    Ok(Seen { status, stderr: server.stderr(), refused })
+}
+
+fn dies_within(server: &mut Server, how_long: Duration) -> Result<bool, Failed> {
+    let deadline = Instant::now() + how_long;
+    while Instant::now() < deadline {
+        if server.has_ended()? {
+            return Ok(true);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(false)
+}

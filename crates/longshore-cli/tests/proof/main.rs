@@ -1,0 +1,122 @@
+//! The proofs: the real binary, real HTTP, real kills, power cuts and full disks.
+//!
+//! Run by `cargo xtask test`, which builds what they start and says where it lies
+//! (`LONGSHORE_BIN`, `LONGSHORE_PLAIN_BIN`, `LONGSHORE_POWERCUT_SHIM`). A proof whose need is not
+//! met is ignored with the reason. Faults are only ever put into servers that a proof started
+//! itself, on a port and data of its own.
+
+mod accounts;
+mod bad_inputs;
+mod client;
+mod disk;
+mod disk_faults;
+mod disk_full;
+mod disk_tests;
+mod failpoints;
+mod journal;
+mod kills;
+mod ledger;
+mod load;
+mod observe;
+mod powercut;
+mod server;
+mod shutdown;
+mod start;
+mod stopped;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A row of proofs, each named after its function.
+macro_rules! proofs {
+    ($($module:ident :: $name:ident),* $(,)?) => {
+        vec![$(Trial::test(concat!(stringify!($module), "::", stringify!($name)), $module::$name)),*]
+    };
+}
+
+fn main() -> ExitCode {
+    let mut args = Arguments::from_args();
+    // Most of them wait for a server or a disk most of the time.
+    args.test_threads.get_or_insert(4);
+    libtest_mimic::run(&args, trials()).exit_code()
+}
+
+fn trials() -> Vec<Trial> {
+    // The longest first: they wait most of their time, and the others run meanwhile.
+    let mut trials = proofs![
+        stopped::for_a_minute_and_nothing_is_run_again,
+        kills::fifty_random_kills_under_load,
+    ];
+    trials.extend([
+        with_shim(
+            "powercut::two_hundred_cuts_lose_nothing",
+            powercut::two_hundred_cuts_lose_nothing,
+        ),
+        with_shim(
+            "powercut::a_second_cut_while_recovering_loses_nothing",
+            powercut::a_second_cut_while_recovering_loses_nothing,
+        ),
+        with_shim(
+            "powercut::a_store_that_does_not_sync_is_caught",
+            powercut::a_store_that_does_not_sync_is_caught,
+        ),
+        with_shim(
+            "disk_faults::a_failed_sync_of_the_log_is_final",
+            disk_faults::a_failed_sync_of_the_log_is_final,
+        ),
+        with_shim(
+            "disk_faults::a_failed_sync_of_the_main_file_is_final",
+            disk_faults::a_failed_sync_of_the_main_file_is_final,
+        ),
+        with_shim(
+            "disk_faults::a_first_start_that_died_leaves_nothing_unsynced",
+            disk_faults::a_first_start_that_died_leaves_nothing_unsynced,
+        ),
+        with_shim(
+            "disk_faults::a_torn_write_is_recovered_from",
+            disk_faults::a_torn_write_is_recovered_from,
+        ),
+        with_shim("disk_full::as_the_shim_plays_it", disk_full::as_the_shim_plays_it),
+        Trial::ignorable_test(
+            "disk_full::on_a_small_file_system",
+            disk_full::on_a_small_file_system,
+        ),
+        Trial::ignorable_test(
+            "start::the_printed_curl_line_works",
+            start::the_printed_curl_line_works,
+        ),
+    ]);
+    trials.extend(failpoints::walk());
+    trials.extend(proofs![
+        shutdown::sigterm_lets_running_work_end_and_keeps_the_rest,
+        shutdown::a_second_sigterm_hurries,
+        start::from_start_to_the_first_task,
+        start::a_second_process_on_the_same_data_is_refused,
+        bad_inputs::is_refused_and_says_why,
+        bad_inputs::a_key_binds_one_answer,
+        bad_inputs::an_id_is_taken_once,
+        journal::a_record_cut_off_by_a_kill_is_left_out,
+        disk_tests::what_was_synced_stays,
+        disk_tests::what_was_not_synced_may_be_there_or_not,
+        disk_tests::a_sync_covers_only_what_was_written_before_it_began,
+        disk_tests::a_sync_that_did_not_complete_promises_nothing,
+        disk_tests::a_later_sync_does_not_mend_a_failed_one,
+        disk_tests::a_write_is_torn_at_sectors,
+        disk_tests::a_name_is_safe_once_its_folder_is_synced,
+        disk_tests::a_number_used_again_is_another_file,
+        disk_tests::a_file_in_a_folder_that_vanished_is_gone,
+    ]);
+    trials
+}
+
+/// A proof that preloads the shim.
+fn with_shim(name: &str, proof: fn(&Path) -> Result<(), Failed>) -> Trial {
+    Trial::ignorable_test(name, move || {
+        let Some(shim) = server::shim() else {
+            return Ok(Completion::ignored_with("needs the shim: cargo xtask test"));
+        };
+        proof(&shim)?;
+        Ok(Completion::Completed)
+    })
+}
