@@ -1,12 +1,12 @@
 //! The store that needs no server: one SQLite file behind one writer thread.
 //!
-//! Everything that changes tasks goes through [`writer`]: it drains whatever waits, applies it
+//! Everything that changes tasks goes through `writer`: it drains whatever waits, applies it
 //! in one transaction, commits (and syncs) once, and only then answers, so that the price of a
 //! sync is shared by all who wait. Readers have connections of their own. A thread beside the
 //! writer moves the log into the main file, never on the way of an accept.
 //!
 //! What it answers is `docs/store.md`; how a process death, a power cut and a full disk are
-//! survived is told in [`open`], [`writer`] and [`room`].
+//! survived is told in `open`, `writer` and `room`.
 
 mod audit;
 mod checkpoint;

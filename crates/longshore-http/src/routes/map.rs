@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter};
-use http::{Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use hyper::body::Body as _;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -111,11 +111,12 @@ fn answered(response: Result<Response, Infallible>) -> Response {
 /// Asks the program's own routes. What they do not know either is answered by us.
 async fn elsewhere(theirs: Router, request: Request) -> Response {
     let uri = request.uri().clone();
+    let headers = if uri.path() == FRONT { request.headers().clone() } else { HeaderMap::new() };
     let response = answered(theirs.oneshot(request).await);
     let unknown = response.status() == StatusCode::NOT_FOUND
         && response.body().size_hint().exact() == Some(0);
     match uri.path() {
-        FRONT if unknown => home::home().await,
+        FRONT if unknown => home::home(headers).await,
         _ if unknown => no_route(uri).await.into_response(),
         _ => response,
     }
