@@ -139,7 +139,6 @@ impl Desk<'_> {
         row.began_at = None;
         row.started_at = None;
         row.finished_at = None;
-        row.progress = None;
         if row.order_key.is_some() {
             row.lane_place = Some(self.next_seq()?);
         }

@@ -120,7 +120,10 @@ impl<'c> Rounds<'c> {
                 Ok(refuse(jobs, |job| matches!(job, Job::Accept { .. }), &StoreError::Full))
             }
             Trouble::Full => Ok(refuse(jobs, |_| true, &StoreError::Full)),
-            Trouble::Failed(why) => Ok(refuse(jobs, |_| true, &StoreError::Unavailable { why })),
+            Trouble::Failed(why) => {
+                tracing::error!(%why, "a round could not be served");
+                Ok(refuse(jobs, |_| true, &StoreError::Unavailable { why }))
+            }
             Trouble::Fatal(why) => {
                 let error = StoreError::Fatal { why: self.last_words(&why) };
                 refuse(jobs, |_| true, &error);
