@@ -26,10 +26,10 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 
-    /// Reads RFC 3339, any offset, to the millisecond.
+    /// Reads RFC 3339, any offset, to the millisecond; at most [`Timestamp::MAX`].
     pub fn parse(text: &str) -> Option<Self> {
         let at: jiff::Timestamp = text.parse().ok()?;
-        Some(Self(at.as_millisecond()))
+        Some(Self(at.as_millisecond()).min(Self::MAX))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod queue;
 pub mod readiness;
 pub mod rescue;
 pub mod retry;
+pub mod rule;
 pub mod span;
 pub mod state;
 pub mod store;

@@ -54,12 +54,21 @@ pub struct Fault {
     pub trace: Option<String>,
     /// The pause that the target asked for; overrides the policy's.
     pub retry_after: Option<Duration>,
+    /// Never tried again, whatever its class.
+    pub fatal: bool,
 }
 
 impl Fault {
     /// Makes a fault of that class.
     pub fn new(class: FaultClass, message: impl Into<String>) -> Self {
-        Self { class, code: None, message: message.into(), trace: None, retry_after: None }
+        Self {
+            class,
+            code: None,
+            message: message.into(),
+            trace: None,
+            retry_after: None,
+            fatal: false,
+        }
     }
 
     /// May work next time.
@@ -70,6 +79,12 @@ impl Fault {
     /// Will never work.
     pub fn bad_data(message: impl Into<String>) -> Self {
         Self::new(FaultClass::BadData, message)
+    }
+
+    /// Says that no further attempt is to be made.
+    pub fn fatal(mut self) -> Self {
+        self.fatal = true;
+        self
     }
 
     /// Asks for that pause before the next attempt.

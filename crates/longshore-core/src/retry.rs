@@ -206,6 +206,8 @@ pub enum BuryReason {
     Exhausted,
     /// No attempt would ever succeed.
     BadData,
+    /// The handler, or a rule of its kind, said that it is not to be tried again.
+    Fatal,
     /// `total_timeout` is over, or would be before the next attempt.
     TotalTimeout,
     /// It killed its process too often.
@@ -222,6 +224,7 @@ impl BuryReason {
         match self {
             Self::Exhausted => "exhausted",
             Self::BadData => "bad_data",
+            Self::Fatal => "fatal",
             Self::TotalTimeout => "total_timeout",
             Self::Crash => "crash",
             Self::ParentFailed => "parent_failed",
@@ -241,12 +244,21 @@ pub fn decide(
     entropy: u64,
 ) -> Verdict {
     let (class, asked_pause) = match outcome {
+        Outcome::Fault(fault) if fault.fatal && !budget.cancel_asked => {
+            let bad = fault.class == FaultClass::BadData;
+            return Verdict::Bury(if bad { BuryReason::BadData } else { BuryReason::Fatal });
+        }
         Outcome::Success(_) => return Verdict::Complete,
         Outcome::Discard(reason) => return Verdict::Discard(reason.clone()),
         Outcome::Cancelled => return Verdict::Cancel,
         _ if budget.cancel_asked => return Verdict::Cancel,
         Outcome::Released => return Verdict::Release,
-        Outcome::Snooze(after) => return Verdict::Snooze { after: *after },
+        Outcome::Snooze(after) => {
+            return match budget.total_left {
+                Some(left) if left <= *after => Verdict::Bury(BuryReason::TotalTimeout),
+                _ => Verdict::Snooze { after: *after },
+            };
+        }
         Outcome::Fault(fault) => (fault.class, fault.retry_after),
         Outcome::Timeout { .. } => (FaultClass::Timeout, None),
         Outcome::Panic(_) => (FaultClass::Panic, None),

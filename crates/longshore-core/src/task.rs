@@ -191,6 +191,8 @@ pub struct NewTask {
     pub traceparent: Option<String>,
     /// The request's own name.
     pub idempotency: Option<Idempotency>,
+    /// With so many tasks waiting in its queue it is refused; nothing means no limit. Not kept.
+    pub backlog: Option<u64>,
 }
 
 impl NewTask {
@@ -221,6 +223,7 @@ impl NewTask {
             schedule_id: None,
             traceparent: None,
             idempotency: None,
+            backlog: None,
         }
     }
 
@@ -300,15 +303,32 @@ pub struct Accepted {
     pub others: Vec<Event>,
 }
 
-/// Whether an accept made a task or found one.
+/// Whether an accept made a task or found one, and whether it was answered before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AcceptedHow {
     /// It is new.
     New,
-    /// The idempotency key was known: this is the first answer again.
+    /// The idempotency key was known: this is the first answer again, to an accept that made a task.
     Replayed,
+    /// The same, of an accept that had found one by its `unique` key.
+    ReplayedExisting,
     /// An equal `unique` key holds: this is that task.
     Existing,
+}
+
+impl AcceptedHow {
+    /// Returns how the same answer is given again.
+    pub fn again(self) -> Self {
+        match self {
+            Self::New | Self::Replayed => Self::Replayed,
+            Self::Existing | Self::ReplayedExisting => Self::ReplayedExisting,
+        }
+    }
+
+    /// Returns whether it is an answer that was given before.
+    pub fn is_replayed(self) -> bool {
+        matches!(self, Self::Replayed | Self::ReplayedExisting)
+    }
 }
 
 /// A task as it is read.

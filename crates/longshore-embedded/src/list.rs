@@ -2,9 +2,11 @@
 //!
 //! A list goes down from the newest in steps. Where an index leads to the wanted states, steps are
 //! large; where it does not, the counters tell when everything is found. When the time is up it
-//! answers with what it has, and where to go on.
+//! answers with what it has, and where to go on. Blocks of another time than the wanted one are passed
+//! over (`spans`).
 
 use crate::names::Names;
+use crate::spans;
 use crate::tasks::{LISTED, TaskRow};
 use longshore_core::State;
 use longshore_core::store::{Filter, Page};
@@ -34,10 +36,14 @@ pub(crate) fn page(db: &Connection, names: &Names, filter: &Filter) -> rusqlite:
 
 struct Search<'a> {
     db: &'a Connection,
-    states: &'a [State],
+    states: Vec<State>,
     tenant: Option<i64>,
     queue: Option<i64>,
     kind: Option<i64>,
+    tag: Option<&'a str>,
+    from: Option<i64>,
+    until: Option<i64>,
+    error: Option<&'a str>,
 }
 
 type Found = (TaskRow, Option<uuid::Uuid>);
@@ -50,10 +56,14 @@ impl<'a> Search<'a> {
         };
         Some(Self {
             db,
-            states: &filter.states,
+            states: once_each(&filter.states),
             tenant: known(filter.tenant.as_ref().map(|name| name.as_str()))?,
             queue: known(filter.queue.as_ref().map(|name| name.as_str()))?,
             kind: known(filter.kind.as_ref().map(|name| name.as_str()))?,
+            tag: filter.tag.as_deref(),
+            from: filter.created.0.map(|at| at.0),
+            until: filter.created.1.map(|at| at.0),
+            error: filter.error.as_deref(),
         })
     }
 
@@ -66,6 +76,11 @@ impl<'a> Search<'a> {
         // One more than asked for tells whether there is another page.
         while found.len() <= filter.limit && found.len() < all {
             let Some(top) = self.top(below)? else { return finished(found, names) };
+            let passed = self.pass_over(top)?;
+            if passed < top {
+                below = passed;
+                continue;
+            }
             let floor = top.saturating_sub(step);
             found.extend(self.between(floor, below, filter.limit + 1 - found.len())?);
             below = floor;
@@ -89,7 +104,7 @@ impl<'a> Search<'a> {
     fn count(&self) -> rusqlite::Result<usize> {
         let mut sql = String::from("SELECT COALESCE(sum(count), 0) FROM counts WHERE state < 8");
         if !self.states.is_empty() {
-            sql.push_str(&format!(" AND state IN ({})", numbers(self.states)));
+            sql.push_str(&format!(" AND state IN ({})", numbers(&self.states)));
         }
         let mut values: Vec<&dyn ToSql> = Vec::new();
         self.narrow(&mut sql, &mut values);
@@ -112,7 +127,7 @@ impl<'a> Search<'a> {
             return select.query_row([below], |row| row.get(0));
         }
         let mut top = None;
-        for state in self.states {
+        for state in &self.states {
             let mut select = self.db.prepare_cached(
                 "SELECT max(seq) + 1 FROM tasks INDEXED BY tasks_standing
                  WHERE state = ?1 AND state <> 1 AND state <> 4 AND seq < ?2",
@@ -122,17 +137,25 @@ impl<'a> Search<'a> {
         Ok(top)
     }
 
+    /// Returns the place below which there may be something of the wanted time.
+    fn pass_over(&self, top: i64) -> rusqlite::Result<i64> {
+        if self.from.is_none() && self.until.is_none() {
+            return Ok(top);
+        }
+        spans::pass_over(self.db, top, self.from, self.until)
+    }
+
     /// Reads what fits in `floor..below`, newest first.
     fn between(&self, floor: i64, below: i64, limit: usize) -> rusqlite::Result<Vec<Found>> {
         if !self.is_indexed() {
-            let condition = match self.states {
+            let condition = match self.states.as_slice() {
                 [] => String::new(),
                 states => format!(" AND +state IN ({})", numbers(states)),
             };
             return self.select("tasks NOT INDEXED", &condition, floor, below, limit);
         }
         let mut found = Vec::new();
-        for state in self.states {
+        for state in &self.states {
             let index = "tasks INDEXED BY tasks_standing";
             let condition = format!(" AND state = {} AND state <> 1 AND state <> 4", *state as u8);
             found.extend(self.select(index, &condition, floor, below, limit)?);
@@ -155,6 +178,7 @@ impl<'a> Search<'a> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut values: Vec<&dyn ToSql> = vec![&floor, &below, &limit];
         self.narrow(&mut sql, &mut values);
+        self.narrow_more(&mut sql, &mut values);
         sql.push_str(" ORDER BY seq DESC LIMIT ?3");
         let mut select = self.db.prepare_cached(&sql)?;
         let rows = select.query_map(values.as_slice(), |row| {
@@ -162,6 +186,32 @@ impl<'a> Search<'a> {
             Ok((TaskRow::read(row)?, group))
         })?;
         rows.collect()
+    }
+
+    /// Adds the conditions that no counter knows. What is stored as JSON is looked into only if
+    /// it is JSON: a damaged row does not spoil the list.
+    fn narrow_more<'v>(&'v self, sql: &mut String, values: &mut Vec<&'v dyn ToSql>) {
+        let conditions: [(Option<&dyn ToSql>, &str); 4] = [
+            (self.from.as_ref().map(|at| at as _), "created_at >= ?"),
+            (self.until.as_ref().map(|at| at as _), "created_at < ?"),
+            (
+                self.tag.as_ref().map(|tag| tag as _),
+                "CASE WHEN json_valid(spec) THEN
+                   EXISTS (SELECT 1 FROM json_each(spec, '$.tags') WHERE value = ?) END",
+            ),
+            (
+                self.error.as_ref().map(|error| error as _),
+                "CASE WHEN json_valid(error) THEN
+                   ? IN (json_extract(error, '$.class'), json_extract(error, '$.code')) END",
+            ),
+        ];
+        for (value, condition) in conditions {
+            if let Some(value) = value {
+                values.push(value);
+                let place = format!("?{}", values.len());
+                sql.push_str(&format!(" AND {}", condition.replace('?', &place)));
+            }
+        }
     }
 
     /// Adds the conditions on names.
@@ -174,6 +224,14 @@ impl<'a> Search<'a> {
             }
         }
     }
+}
+
+/// A state that is asked for twice is listed once.
+fn once_each(states: &[State]) -> Vec<State> {
+    let mut states = states.to_vec();
+    states.sort_unstable();
+    states.dedup();
+    states
 }
 
 fn numbers(states: &[State]) -> String {

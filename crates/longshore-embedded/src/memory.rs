@@ -4,8 +4,8 @@
 //! without asking the file, so a million tasks of a kind that nobody wants cost nothing.
 
 use crate::names::NameId;
-use longshore_core::{TaskId, Token};
-use rusqlite::Connection;
+use longshore_core::{State, TaskId, Token};
+use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +14,10 @@ use std::time::Duration;
 pub(crate) const READY: u8 = 8;
 /// Ready, but only for a process in which no other suspect runs.
 pub(crate) const READY_ISOLATED: u8 = 9;
+
+/// States in which a task waits.
+pub(crate) const WAITING: [u8; 3] =
+    [State::Scheduled as u8, State::Pending as u8, State::Retrying as u8];
 
 /// A sort of tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +54,8 @@ pub(crate) struct Held {
 pub(crate) struct Memory {
     counts: HashMap<(Sort, u8), i64>,
     dirty: HashSet<(Sort, u8)>,
+    /// Tasks that wait, by queue: scheduled, pending and retrying ones of all tenants.
+    waiting: HashMap<NameId, i64>,
     /// Ready tasks by queue, then by sort and whether they are isolated.
     pub(crate) lines: HashMap<NameId, BTreeMap<(Sort, u8), Line>>,
     pub(crate) held: HashMap<i64, Held>,
@@ -65,9 +71,12 @@ pub(crate) struct Memory {
     pub(crate) next_seq: i64,
     /// Sequence numbers up to here are reserved in the file.
     pub(crate) seq_limit: i64,
+    /// Damaged tasks that this transaction set aside.
+    pub(crate) set_aside: u64,
     pub(crate) epoch: u32,
     pub(crate) next_token: u64,
-    pub(crate) seal: Vec<u8>,
+    /// The hash of the last line of the audit log.
+    pub(crate) seal: Option<[u8; 32]>,
     /// Offices that are held: the term's number and its end, by the clock that only grows.
     pub(crate) terms: HashMap<String, (u64, Duration)>,
 }
@@ -79,6 +88,7 @@ impl Memory {
         self.seq_limit = self.next_seq;
         self.counts.clear();
         self.dirty.clear();
+        self.waiting.clear();
         self.lines.clear();
         let mut select = db.prepare("SELECT queue, kind, tenant, state, count FROM counts")?;
         let mut rows = select.query([])?;
@@ -86,6 +96,7 @@ impl Memory {
             let sort = Sort { queue: row.get(0)?, kind: row.get(1)?, tenant: row.get(2)? };
             let (state, count) = (row.get(3)?, row.get(4)?);
             self.counts.insert((sort, state), count);
+            self.count_waiting(sort.queue, state, count);
             if state >= READY && count > 0 {
                 let line = Line { count, head: None };
                 self.lines.entry(sort.queue).or_default().insert((sort, state), line);
@@ -106,10 +117,7 @@ impl Memory {
             .unwrap_or(i64::MAX);
         self.seal = db
             .query_row("SELECT seal FROM audit ORDER BY number DESC LIMIT 1", [], |row| row.get(0))
-            .or_else(|error| match error {
-                rusqlite::Error::QueryReturnedNoRows => Ok(Vec::new()),
-                error => Err(error),
-            })?;
+            .optional()?;
         self.load_held(db, now)
     }
 
@@ -151,6 +159,26 @@ impl Memory {
     pub(crate) fn count(&mut self, sort: Sort, state: u8, by: i64) {
         *self.counts.entry((sort, state)).or_insert(0) += by;
         self.dirty.insert((sort, state));
+        self.count_waiting(sort.queue, state, by);
+    }
+
+    /// Returns how many tasks of a tenant wait in a queue.
+    pub(crate) fn waiting_of(&self, queue: NameId, tenant: NameId) -> i64 {
+        let fits = |sort: Sort| sort.queue == queue && sort.tenant == tenant;
+        let waits = |state| WAITING.contains(&state);
+        let counts = self.counts.iter().filter(|((sort, state), _)| fits(*sort) && waits(*state));
+        counts.map(|(_, count)| count).sum()
+    }
+
+    fn count_waiting(&mut self, queue: NameId, state: u8, by: i64) {
+        if WAITING.contains(&state) {
+            *self.waiting.entry(queue).or_insert(0) += by;
+        }
+    }
+
+    /// Returns how many tasks wait in a queue.
+    pub(crate) fn waiting(&self, queue: NameId) -> u64 {
+        self.waiting.get(&queue).map_or(0, |count| (*count).max(0).unsigned_abs())
     }
 
     /// A task has become ready.

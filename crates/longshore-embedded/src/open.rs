@@ -1,7 +1,7 @@
 //! Opening the data folder: one owner, the right file, nothing lost, a new epoch.
 //!
 //! In this order, and each step is on the disk before the next: the lock; the file (made and its
-//! folders synced, or checked by its marker); everything that the last process wrote ahead is
+//! folders synced, or checked by its marker, and brought up to this version's format); everything that the last process wrote ahead is
 //! moved into the main file, which syncs what only the page cache may have had; the boot epoch
 //! grows; what the last process held is taken back. Only then anything is answered.
 
@@ -132,6 +132,14 @@ pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
             synced => synced.map_err(io(folder))?,
         }
     }
+    match migrate(&mut db) {
+        Err(Trouble::Full) => {
+            room.give_up();
+            migrate(&mut db)
+        }
+        migrated => migrated,
+    }
+    .map_err(trouble)?;
     injected("boot.migrated").map_err(trouble)?;
     let boot = match settle_log(&db).and_then(|()| new_epoch(&mut db)) {
         Err(Trouble::Full) => {
@@ -276,6 +284,29 @@ fn create(db: &mut Connection, options: &Options) -> Result<(), Trouble> {
     create.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
     create.pragma_update(None, "user_version", schema::VERSION)?;
     create.commit()?;
+    Ok(())
+}
+
+/// Brings a file of an earlier version up to this one, in one synced transaction: a death in the
+/// middle leaves it as it was.
+fn migrate(db: &mut Connection) -> Result<(), Trouble> {
+    let version: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let done = usize::try_from(version - 1).unwrap_or(0);
+    let steps = schema::STEPS.get(done..).unwrap_or_default();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let migration = db.transaction()?;
+    for step in steps {
+        migration.execute_batch(step)?;
+    }
+    migration.pragma_update(None, "user_version", schema::VERSION)?;
+    migration.commit()?;
+    tracing::info!(
+        from = version,
+        to = schema::VERSION,
+        "the file's format was brought up to date"
+    );
     Ok(())
 }
 

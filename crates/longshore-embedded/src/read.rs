@@ -3,6 +3,7 @@
 
 use crate::error::Trouble;
 use crate::names::Names;
+use crate::store;
 use longshore_core::State;
 use longshore_core::store::{Count, StoreError};
 use rusqlite::{Connection, OpenFlags};
@@ -11,10 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Threads that read.
 const READERS: usize = 2;
+/// Questions that may wait at a time; whoever has more waits outside.
+const ROOM: usize = 256;
 /// How long one question may take.
 const DEADLINE: Duration = Duration::from_secs(1);
 
@@ -23,13 +26,14 @@ type Question = Box<dyn FnOnce(&Connection) + Send>;
 /// The readers of one file.
 #[derive(Debug)]
 pub(crate) struct Readers {
-    ask: Mutex<Option<mpsc::Sender<Question>>>,
+    ask: Mutex<Option<mpsc::SyncSender<Question>>>,
+    room: Arc<Semaphore>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Readers {
     pub(crate) fn start(path: &Path) -> Result<Self, Trouble> {
-        let (ask, asked) = mpsc::channel::<Question>();
+        let (ask, asked) = mpsc::sync_channel::<Question>(ROOM);
         let asked = Arc::new(Mutex::new(asked));
         let mut threads = Vec::new();
         for number in 0..READERS {
@@ -58,7 +62,8 @@ impl Readers {
                 .map_err(|error| Trouble::Failed(error.to_string()))?;
             threads.push(thread);
         }
-        Ok(Self { ask: Mutex::new(Some(ask)), threads: Mutex::new(threads) })
+        let room = Arc::new(Semaphore::new(ROOM));
+        Ok(Self { ask: Mutex::new(Some(ask)), room, threads: Mutex::new(threads) })
     }
 
     /// Asks one question.
@@ -66,11 +71,17 @@ impl Readers {
         &self,
         question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let until = tokio::time::Instant::now() + store::DEADLINE;
+        let late = StoreError::Deadline { waited: store::DEADLINE };
+        let room = self.room.clone().acquire_owned();
+        let Ok(room) = tokio::time::timeout_at(until, room).await else { return Err(late) };
         let (tell, told) = oneshot::channel();
         let asked = {
             let ask = self.ask.lock().unwrap_or_else(PoisonError::into_inner);
             ask.as_ref().is_some_and(|ask| {
-                ask.send(Box::new(move |db| {
+                // There is room: each question in the channel has its share.
+                ask.try_send(Box::new(move |db| {
+                    drop(room);
                     if !tell.is_closed() {
                         let _ = tell.send(question(db)); // who has left meanwhile does not care
                     }
@@ -81,7 +92,8 @@ impl Readers {
         if !asked {
             return Err(StoreError::Closed);
         }
-        match told.await {
+        let Ok(told) = tokio::time::timeout_at(until, told).await else { return Err(late) };
+        match told {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error))
                 if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) =>

@@ -10,7 +10,7 @@
 pub(crate) const APPLICATION_ID: i32 = 0x4C53_4852;
 
 /// The version this program reads and writes (`PRAGMA user_version`).
-pub(crate) const VERSION: i32 = 1;
+pub(crate) const VERSION: i32 = 2;
 
 /// Bodies up to this size stay in the task's row; larger ones have a row of their own, so that
 /// a transition does not rewrite them.
@@ -192,6 +192,27 @@ CREATE TABLE audit(
     who TEXT NOT NULL,
     tenant TEXT NOT NULL,
     what TEXT NOT NULL,
-    seal BLOB NOT NULL
+    seal BLOB NOT NULL,
+    target TEXT,
+    before TEXT,                     -- how it stood, as JSON
+    after TEXT,
+    count INTEGER NOT NULL DEFAULT 0 -- tasks that were touched
 ) STRICT;
+
+-- What operators have set on queues, as JSON.
+CREATE TABLE settings(queue INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
+
+-- When the tasks of a block of places were accepted; a block that is missing has to be looked at.
+CREATE TABLE spans(block INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
 ";
+
+/// Leads from each version to the next: the first one from 1 to 2. What has been released is never
+/// changed; afterwards a file must be the same as one that [`CREATE`] made.
+pub(crate) const STEPS: &[&str] = &["
+ALTER TABLE audit ADD COLUMN target TEXT;
+ALTER TABLE audit ADD COLUMN before TEXT;
+ALTER TABLE audit ADD COLUMN after TEXT;
+ALTER TABLE audit ADD COLUMN count INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE settings(queue INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
+CREATE TABLE spans(block INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
+"];

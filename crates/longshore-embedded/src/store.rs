@@ -1,16 +1,19 @@
 //! The store as the floors above see it: requests go to the writer, questions to the readers.
 
+use crate::audit;
 use crate::list;
 use crate::names::Names;
 use crate::open::{self, OpenError, Options};
+use crate::oversight;
 use crate::read::{self, Readers};
-use crate::tasks;
+use crate::tasks::{self, Done};
 use crate::writer::{self, Inbox, Job, Reply};
 use async_trait::async_trait;
 use longshore_core::store::{
-    Act, Acted, Claim, Condition, Count, Ending, Extend, Filter, Hold, Intake, LeaseState, Leased,
-    Leases, Lifecycle, Marked, Moved, Opened, Page, Pruned, Recorded, Refused, Result, Retention,
-    StoreError, TaskQuery, Term, Upkeep, Work,
+    Act, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, ErrorClass, Extend, Filter,
+    Hold, Intake, LeaseState, Leased, Leases, Lifecycle, Marked, Moved, Opened, Oversight, Page,
+    Pruned, QueueAge, Recorded, Refused, Result, Retention, StoreError, TaskQuery, Term, Upkeep,
+    Work,
 };
 use longshore_core::task::{Accepted, Idempotency, Seq};
 use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Valid};
@@ -18,6 +21,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// How long a call may take, beside the time that a claim waits.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// The longest that a claim waits.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 /// A data folder, opened by this process alone.
 #[derive(Debug)]
@@ -45,17 +54,25 @@ impl EmbeddedStore {
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T> {
-        let (reply, answer) = oneshot::channel();
-        if self.inbox.push(job(reply)).is_err() {
-            return Err(StoreError::Closed);
-        }
-        answer.await.unwrap_or_else(|_| Err(unanswered()))
+        self.inbox.ask(DEADLINE, job).await
     }
-}
 
-/// The writer went away in the middle of a round: nobody knows.
-fn unanswered() -> StoreError {
-    StoreError::Unknown { why: "the writer ended before it answered".into() }
+    /// Goes on with an act until it is done. Others are served in between.
+    async fn finish(&self, act: &Act, done: Done) -> Result<Acted> {
+        let Done { mut acted, mut rest, .. } = done;
+        while let Some(below) = rest {
+            let act = Box::new(act.clone());
+            let more = self.ask(|reply| Job::Purge { act, below, reply }).await;
+            let more = more.map_err(|error| match error.class() {
+                ErrorClass::Final => error,
+                _ => StoreError::Unknown { why: format!("a purge was broken off: {error}") },
+            })?;
+            acted.count += more.acted.count;
+            acted.events.extend(more.acted.events);
+            rest = more.rest;
+        }
+        Ok(acted)
+    }
 }
 
 /// A claim that is waited for. Dropped with an answer on its way, it gives back what it was handed.
@@ -102,7 +119,16 @@ impl Intake for EmbeddedStore {
     }
 
     async fn act(&self, acts: Vec<Act>) -> Result<Vec<Result<Acted, Refused>>> {
-        self.ask(|reply| Job::Act { acts, reply }).await
+        let asked = acts.clone();
+        let done = self.ask(|reply| Job::Act { acts, reply }).await?;
+        let mut answers = Vec::with_capacity(done.len());
+        for (act, done) in asked.iter().zip(done) {
+            answers.push(match done {
+                Ok(done) => Ok(self.finish(act, done).await?),
+                Err(refused) => Err(refused),
+            });
+        }
+        Ok(answers)
     }
 }
 
@@ -110,11 +136,13 @@ impl Intake for EmbeddedStore {
 impl Work for EmbeddedStore {
     async fn claim(&self, claim: Claim) -> Result<Vec<Leased>> {
         let (reply, answer) = oneshot::channel();
-        if self.inbox.push(Job::Claim { claim, reply }).is_err() {
-            return Err(StoreError::Closed);
-        }
+        let until = Instant::now() + claim.wait.min(LONGEST_WAIT) + DEADLINE;
         let mut pending = Pending { answer, inbox: &self.inbox };
-        (&mut pending.answer).await.unwrap_or_else(|_| Err(unanswered()))
+        self.inbox.enter(Job::Claim { claim, reply }, until).await?;
+        match tokio::time::timeout_at(until, &mut pending.answer).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(Inbox::unanswered())),
+            Err(_) => Err(StoreError::Deadline { waited: DEADLINE }), // whatever comes yet is given back
+        }
     }
 
     async fn open(&self, ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Result<Vec<Opened>> {
@@ -183,6 +211,23 @@ impl TaskQuery for EmbeddedStore {
 }
 
 #[async_trait]
+impl Oversight for EmbeddedStore {
+    async fn controls(&self) -> Result<Controls> {
+        let names = self.names.clone();
+        self.readers.ask(move |db| oversight::controls(db, &names)).await
+    }
+
+    async fn audit(&self, before: Option<u64>, limit: usize) -> Result<Vec<AuditLine>> {
+        self.readers.ask(move |db| audit::read(db, before, limit)).await
+    }
+
+    async fn ages(&self) -> Result<Vec<QueueAge>> {
+        let names = self.names.clone();
+        self.readers.ask(move |db| oversight::ages(db, &names)).await
+    }
+}
+
+#[async_trait]
 impl Leases for EmbeddedStore {
     async fn acquire(&self, name: &str, holder: &str, lasts: Duration) -> Result<Option<Term>> {
         let (name, holder) = (name.to_owned(), holder.to_owned());
@@ -202,7 +247,12 @@ impl Lifecycle for EmbeddedStore {
     }
 
     async fn close(&self) -> Result<()> {
-        let closed = self.ask(|reply| Job::Close { reply }).await;
+        let (reply, answer) = oneshot::channel();
+        // It finishes what was asked before, and must get in even when there is no room.
+        let closed = match self.inbox.push(Job::Close { reply }) {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err(Inbox::unanswered())),
+            Err(_) => Err(StoreError::Closed),
+        };
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
             // It ends by itself: what is left is to copy the log.

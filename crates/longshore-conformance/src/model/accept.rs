@@ -45,7 +45,8 @@ impl Books {
         }
         // What happened to others happened then, not now.
         let others = Vec::new();
-        Some(Ok(Accepted { how: AcceptedHow::Replayed, others, ..answer.accepted.clone() }))
+        let accepted = answer.accepted.clone();
+        Some(Ok(Accepted { how: accepted.how.again(), others, ..accepted }))
     }
 
     fn admit(&mut self, new: NewTask, now: Timestamp) -> Result<Accepted, Refused> {
@@ -66,6 +67,8 @@ impl Books {
                         return Ok(accepted(task, AcceptedHow::Existing, Vec::new()));
                     }
                     OnConflict::Replace if self.rows[holder].is_waiting() => {
+                        let leaves = self.rows[holder].task.queue == new.queue;
+                        self.check_backlog(&new, u64::from(leaves))?;
                         others = self.replace(holder, now);
                     }
                     OnConflict::Reject | OnConflict::Replace => {
@@ -73,10 +76,23 @@ impl Books {
                     }
                 }
             }
+            self.check_backlog(&new, 0)?;
             self.holders.insert(name, new.id);
         }
+        self.check_backlog(&new, 0)?;
         let row = self.insert(new, now);
         Ok(accepted(&row.task, AcceptedHow::New, others))
+    }
+
+    /// Refuses a task if too many wait in its queue, of which `leaving` make room for it.
+    fn check_backlog(&self, new: &NewTask, leaving: u64) -> Result<(), Refused> {
+        let Some(most) = new.backlog else { return Ok(()) };
+        let waits = |row: &&Row| row.task.queue == new.queue && row.is_waiting();
+        let waiting = self.rows.iter().filter(waits).count() as u64;
+        if waiting - leaving >= most {
+            return Err(Refused::BacklogFull { queue: new.queue.clone(), waiting });
+        }
+        Ok(())
     }
 
     /// Returns the holder of a unique key, if it still conflicts.

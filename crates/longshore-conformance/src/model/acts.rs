@@ -4,62 +4,111 @@ use super::books::Books;
 use super::row::{Deadline, Row};
 use longshore_core::rescue::Crashes;
 use longshore_core::state::Cause;
-use longshore_core::store::{Act, ActKind, Acted, Refused};
+use longshore_core::store::{Act, ActKind, Acted, AuditLine, Refused};
 use longshore_core::{QueueName, State, TaskId, TenantName, Timestamp};
 use std::time::Duration;
 
 type Result<T> = std::result::Result<T, Refused>;
 
 impl Books {
-    /// Does one act.
+    /// Does one act, and leaves a line in the audit log if it was possible.
     pub(super) fn act(&mut self, act: Act, now: Timestamp, monotonic: Duration) -> Result<Acted> {
-        let Act { tenant, what, .. } = act;
+        let Act { by, tenant, what } = act;
+        let before = self.shown(&tenant, &what);
+        let acted = self.perform(&tenant, &what, now, monotonic)?;
+        let (before, after) = match &what {
+            ActKind::Note { before, after, .. } => (before.clone(), after.clone()),
+            what => (before, self.shown(&tenant, what)),
+        };
+        let (act, target) = (what.word().to_owned(), what.target());
+        self.note(AuditLine {
+            number: 0,
+            at: now,
+            by,
+            tenant,
+            act,
+            target,
+            before,
+            after,
+            count: acted.count,
+            hash: [0; 32],
+        });
+        Ok(acted)
+    }
+
+    fn perform(
+        &mut self,
+        tenant: &TenantName,
+        what: &ActKind,
+        now: Timestamp,
+        monotonic: Duration,
+    ) -> Result<Acted> {
         match what {
-            ActKind::Cancel { id, grace } => {
-                let i = self.find_of(&tenant, id).ok_or(Refused::NotFound)?;
-                let row = &mut self.rows[i];
-                if let Some(held) = &mut row.held {
-                    let asked = Deadline::starting(monotonic, grace);
-                    // A second cancel may shorten the grace, never lengthen it.
-                    held.cancel = Some(match held.cancel {
-                        Some(before) if before.until < asked.until => before,
-                        _ => asked,
-                    });
-                    return Ok(touched(row));
-                }
-                self.throw_away(i, Cause::Cancel, "cancelled", now)
-            }
+            ActKind::Cancel { id, grace } => self.cancel(tenant, *id, *grace, now, monotonic),
             ActKind::Discard { id } => {
-                let i = self.find_of(&tenant, id).ok_or(Refused::NotFound)?;
+                let i = self.find_of(tenant, *id).ok_or(Refused::NotFound)?;
                 if self.rows[i].task.state == State::Running {
                     return Err(Refused::WrongState { state: State::Running });
                 }
                 self.throw_away(i, Cause::Discard, "discarded", now)
             }
-            ActKind::Reopen { id } => self.reopen(&tenant, id, now),
+            ActKind::Reopen { id } => self.reopen(tenant, *id, now),
             ActKind::Reprioritise { id, priority } => {
-                let i = self.find_of(&tenant, id).ok_or(Refused::NotFound)?;
+                let i = self.find_of(tenant, *id).ok_or(Refused::NotFound)?;
                 let row = &mut self.rows[i];
                 if !row.is_waiting() {
                     return Err(Refused::WrongState { state: row.task.state });
                 }
-                row.task.priority = priority;
+                row.task.priority = *priority;
                 Ok(touched(row))
             }
-            ActKind::Pause(scope) => {
-                self.paused.insert(scope);
-                Ok(Acted::default())
-            }
-            ActKind::Resume(scope) => {
-                self.paused.remove(&scope);
-                Ok(Acted::default())
-            }
-            ActKind::Purge(queue) => Ok(self.purge(&tenant, &queue, now)),
-            ActKind::Carry { queue, carrier } => {
-                self.carry(queue, carrier);
+            ActKind::Purge(queue) => Ok(self.purge(tenant, queue, now)),
+            control => {
+                self.control(control);
                 Ok(Acted::default())
             }
         }
+    }
+
+    fn control(&mut self, what: &ActKind) {
+        match what {
+            ActKind::Pause(scope) => {
+                self.paused.insert(scope.clone());
+            }
+            ActKind::Resume(scope) => {
+                self.paused.remove(scope);
+            }
+            ActKind::Carry { queue, carrier } => self.carry(queue.clone(), carrier.clone()),
+            ActKind::Configure { queue, settings: Some(settings) } => {
+                self.settings.insert(queue.clone(), settings.clone());
+            }
+            ActKind::Configure { queue, settings: None } => {
+                self.settings.remove(queue);
+            }
+            _ => {}
+        }
+    }
+
+    fn cancel(
+        &mut self,
+        tenant: &TenantName,
+        id: TaskId,
+        grace: Duration,
+        now: Timestamp,
+        monotonic: Duration,
+    ) -> Result<Acted> {
+        let i = self.find_of(tenant, id).ok_or(Refused::NotFound)?;
+        let row = &mut self.rows[i];
+        if let Some(held) = &mut row.held {
+            let asked = Deadline::starting(monotonic, grace);
+            // A second cancel may shorten the grace, never lengthen it.
+            held.cancel = Some(match held.cancel {
+                Some(before) if before.until < asked.until => before,
+                _ => asked,
+            });
+            return Ok(touched(row));
+        }
+        self.throw_away(i, Cause::Cancel, "cancelled", now)
     }
 
     fn throw_away(&mut self, i: usize, by: Cause, why: &str, now: Timestamp) -> Result<Acted> {

@@ -30,7 +30,9 @@ fn apply(row: &mut Row, ending: Ending, now: Timestamp) -> Option<Timestamp> {
     let Ending { verdict, result, error, .. } = ending;
     let cancel_asked = row.held.as_ref().is_some_and(|held| held.cancel.is_some());
     let verdict = match verdict {
-        Verdict::Retry { .. } | Verdict::Snooze { .. } | Verdict::Release if cancel_asked => {
+        Verdict::Retry { .. } | Verdict::Snooze { .. } | Verdict::Release | Verdict::Bury(_)
+            if cancel_asked =>
+        {
             Verdict::Cancel
         }
         verdict => verdict,

@@ -112,6 +112,7 @@ impl Books {
             started_at: by.now,
             expires_at: lease.map(|lease| by.now.after(lease.length)),
             isolated,
+            in_lane: row.task.order_key.is_some(),
         }
     }
 

@@ -14,6 +14,7 @@ mod boot;
 mod ends;
 mod hand_out;
 mod offices;
+mod oversight;
 mod query;
 mod row;
 mod store;

@@ -45,7 +45,18 @@ fn fits(Row { task, .. }: &Row, filter: &Filter) -> bool {
         && (filter.states.is_empty() || filter.states.contains(&task.state))
         && filter.queue.as_ref().is_none_or(|queue| task.queue == *queue)
         && filter.kind.as_ref().is_none_or(|kind| task.kind == *kind)
+        && filter.tag.as_ref().is_none_or(|tag| task.tags.contains(tag))
+        && filter.created.0.is_none_or(|from| task.created_at >= from)
+        && filter.created.1.is_none_or(|until| task.created_at < until)
+        && filter.error.as_ref().is_none_or(|word| has_error(task, word))
         && filter.before.is_none_or(|before| task.seq < before)
+}
+
+/// Whether the last error is of that class, or has that code.
+fn has_error(task: &Task, word: &str) -> bool {
+    task.error
+        .as_ref()
+        .is_some_and(|error| error.class.as_str() == word || error.code.as_deref() == Some(word))
 }
 
 fn listed(row: &Row) -> Task {

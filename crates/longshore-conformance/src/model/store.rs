@@ -108,7 +108,7 @@ impl std::ops::DerefMut for BooksGuard<'_> {
 impl Lifecycle for ModelStore {
     async fn condition(&self) -> Result<Condition> {
         let used_bytes = self.books()?.used_bytes();
-        Ok(Condition { used_bytes, log_bytes: 0, full: false })
+        Ok(Condition { used_bytes, log_bytes: 0, full: false, set_aside: 0 })
     }
 
     async fn close(&self) -> Result<()> {

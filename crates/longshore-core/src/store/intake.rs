@@ -1,9 +1,9 @@
 //! Taking tasks in, and acting on them from outside.
 
 use super::Result;
-use crate::queue::Scope;
+use crate::queue::{QueueSettings, Scope};
 use crate::task::{Accepted, Idempotency};
-use crate::{Event, NewTask, QueueName, State, Task, TaskId, TenantName, Valid};
+use crate::{Event, NewTask, Payload, QueueName, State, Task, TaskId, TenantName, Valid};
 use std::time::Duration;
 
 /// Why one task was refused.
@@ -29,6 +29,14 @@ pub enum Refused {
     NoSuchParent {
         /// The id that was named.
         parent: TaskId,
+    },
+    /// So many wait in the queue that no more are taken in.
+    #[error("{waiting} tasks wait in the queue {}, which takes no more", queue.as_str())]
+    BacklogFull {
+        /// The queue.
+        queue: QueueName,
+        /// How many wait in it.
+        waiting: u64,
     },
     /// There is no such task (or it is another tenant's).
     #[error("no such task")]
@@ -83,7 +91,7 @@ pub enum ActKind {
     Pause(Scope),
     /// Ends a pause.
     Resume(Scope),
-    /// Cancels all waiting tasks of a queue.
+    /// Cancels all waiting tasks of a queue, batch by batch: others are served in between.
     Purge(QueueName),
     /// From now on a broker carries the queue's tasks; with nothing, the store hands out again.
     Carry {
@@ -92,6 +100,57 @@ pub enum ActKind {
         /// The broker's name.
         carrier: Option<String>,
     },
+    /// Overrides what is set on a queue; with nothing, the override goes.
+    Configure {
+        /// Which queue.
+        queue: QueueName,
+        /// What is set from now on.
+        settings: Option<QueueSettings>,
+    },
+    /// Only leaves a line in the audit log: for what is done elsewhere.
+    Note {
+        /// What was done, in one word.
+        act: String,
+        /// To what.
+        target: Option<String>,
+        /// How it stood before, as JSON.
+        before: Option<Payload>,
+        /// How it stood afterwards, as JSON.
+        after: Option<Payload>,
+    },
+}
+
+impl ActKind {
+    /// Returns the word of the audit log.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Cancel { .. } => "cancel",
+            Self::Reopen { .. } => "retry",
+            Self::Discard { .. } => "discard",
+            Self::Reprioritise { .. } => "reprioritise",
+            Self::Pause(_) => "pause",
+            Self::Resume(_) => "resume",
+            Self::Purge(_) => "purge",
+            Self::Carry { .. } => "carry",
+            Self::Configure { .. } => "configure",
+            Self::Note { act, .. } => act,
+        }
+    }
+
+    /// Returns what it is done to, as the audit log names it.
+    pub fn target(&self) -> Option<String> {
+        match self {
+            Self::Cancel { id, .. }
+            | Self::Reopen { id }
+            | Self::Discard { id }
+            | Self::Reprioritise { id, .. } => Some(id.to_string()),
+            Self::Pause(scope) | Self::Resume(scope) => Some(scope.to_string()),
+            Self::Purge(queue) | Self::Carry { queue, .. } | Self::Configure { queue, .. } => {
+                Some(queue.as_str().to_owned())
+            }
+            Self::Note { target, .. } => target.clone(),
+        }
+    }
 }
 
 /// What an [`Act`] did.

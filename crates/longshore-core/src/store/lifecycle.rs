@@ -11,6 +11,8 @@ pub struct Condition {
     pub log_bytes: u64,
     /// Whether accepting is refused for want of room.
     pub full: bool,
+    /// Damaged tasks that were set aside since the store was opened (reason `invariant`).
+    pub set_aside: u64,
 }
 
 /// The store's own life.

@@ -10,6 +10,7 @@ mod error;
 mod intake;
 mod leases;
 mod lifecycle;
+mod oversight;
 mod query;
 mod upkeep;
 mod work;
@@ -18,6 +19,7 @@ pub use error::{ErrorClass, StoreError};
 pub use intake::{Act, ActKind, Acted, Intake, Refused};
 pub use leases::{Leases, Term};
 pub use lifecycle::{Condition, Lifecycle};
+pub use oversight::{AuditLine, Controls, Oversight, QueueAge};
 pub use query::{Count, Filter, Page, TaskQuery};
 pub use upkeep::{BATCH, Marked, Moved, Pruned, Retention, Upkeep};
 pub use work::{
@@ -28,6 +30,6 @@ pub use work::{
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A whole store.
-pub trait Store: Intake + Work + Upkeep + TaskQuery + Leases + Lifecycle {}
+pub trait Store: Intake + Work + Upkeep + TaskQuery + Oversight + Leases + Lifecycle {}
 
-impl<S: Intake + Work + Upkeep + TaskQuery + Leases + Lifecycle> Store for S {}
+impl<S: Intake + Work + Upkeep + TaskQuery + Oversight + Leases + Lifecycle> Store for S {}

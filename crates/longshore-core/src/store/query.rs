@@ -2,7 +2,7 @@
 
 use super::Result;
 use crate::task::Seq;
-use crate::{Attempt, KindName, QueueName, State, Task, TaskId, TenantName};
+use crate::{Attempt, KindName, QueueName, State, Task, TaskId, TenantName, Timestamp};
 
 /// Which tasks to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +15,12 @@ pub struct Filter {
     pub queue: Option<QueueName>,
     /// Of this kind.
     pub kind: Option<KindName>,
+    /// With this tag.
+    pub tag: Option<String>,
+    /// Accepted at this time or later, and before that time.
+    pub created: (Option<Timestamp>, Option<Timestamp>),
+    /// Whose last error is of this class, or has this code.
+    pub error: Option<String>,
     /// Accepted before this one.
     pub before: Option<Seq>,
     /// At most so many.

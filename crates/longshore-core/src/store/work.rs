@@ -96,6 +96,8 @@ pub struct Leased {
     pub expires_at: Option<Timestamp>,
     /// Whether it is suspected of killing processes and runs alone.
     pub isolated: bool,
+    /// Whether it holds a lane, in which no other task may run meanwhile.
+    pub in_lane: bool,
 }
 
 /// What became of opening a task that a broker carried.

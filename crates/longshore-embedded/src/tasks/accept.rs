@@ -54,7 +54,7 @@ impl Desk<'_> {
         }
         let mut others = Vec::new();
         if let Some(unique) = &task.unique {
-            match self.settle_unique(sort, unique, &mut others)? {
+            match self.settle_unique(task, sort, unique, &mut others)? {
                 Ok(None) => {}
                 Ok(Some(mut existing)) => {
                     existing.how = AcceptedHow::Existing;
@@ -63,6 +63,11 @@ impl Desk<'_> {
                 }
                 Err(refused) => return Ok(Err(refused)),
             }
+        }
+        if let Some(refused) = self.backlog_is_full(task, sort, 0) {
+            // A repeated request is told so, not to come back later.
+            let taken = !related && self.id_is_taken(task.id)?;
+            return Ok(Err(if taken { Refused::IdTaken { existing: task.id } } else { refused }));
         }
         // Only now: a parent may be the very task that this one replaces.
         let parents = match self.parents_of(task, sort)? {
@@ -85,6 +90,19 @@ impl Desk<'_> {
         };
         self.bind_key(sort.tenant, task, &accepted)?;
         Ok(Ok(accepted))
+    }
+
+    /// Refuses a task if too many wait in its queue, of which `leaving` make room for it.
+    pub(super) fn backlog_is_full(
+        &self,
+        task: &NewTask,
+        sort: Sort,
+        leaving: u64,
+    ) -> Option<Refused> {
+        let most = task.backlog?;
+        let waiting = self.memory.waiting(sort.queue);
+        (waiting.saturating_sub(leaving) >= most)
+            .then(|| Refused::BacklogFull { queue: task.queue.clone(), waiting })
     }
 
     fn id_is_taken(&self, id: TaskId) -> Result<bool, Trouble> {

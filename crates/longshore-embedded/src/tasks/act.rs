@@ -5,15 +5,28 @@ use super::row::TaskRow;
 use super::spec::{HoldSpec, Spec};
 use crate::audit;
 use crate::error::Trouble;
-use longshore_core::queue::Scope;
+use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::rescue::Crashes;
 use longshore_core::state::Cause;
 use longshore_core::store::{Act, ActKind, Acted, Refused};
 use longshore_core::task::UniqueWhile;
-use longshore_core::{Event, QueueName, State, TaskId, TenantName, Timestamp};
+use longshore_core::{Event, Payload, QueueName, State, TaskId, Timestamp};
+use rusqlite::OptionalExtension;
 use std::time::Duration;
 
-type Answer = Result<Result<Acted, Refused>, Trouble>;
+/// What an act did, and what the audit log says of it.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) acted: Acted,
+    /// How its target stood before, as JSON.
+    pub(crate) before: Option<String>,
+    /// How it stood afterwards.
+    pub(crate) after: Option<String>,
+    /// Below which place there is more to do.
+    pub(crate) rest: Option<i64>,
+}
+
+pub(super) type Answer = Result<Result<Done, Refused>, Trouble>;
 
 impl Desk<'_> {
     /// Does one act, and leaves a line in the audit log if it was possible.
@@ -29,15 +42,17 @@ impl Desk<'_> {
             }
             ActKind::Pause(scope) => self.set_pause(scope, true),
             ActKind::Resume(scope) => self.set_pause(scope, false),
-            ActKind::Purge(queue) => self.purge(&act.tenant, queue),
-            ActKind::Carry { queue, carrier } => {
-                let queue = self.names.intern(self.db, queue.as_str())?;
-                self.carry(queue, carrier.as_deref())?;
-                Ok(Ok(Acted::default()))
+            ActKind::Purge(queue) => self.purge(&act.tenant, queue, i64::MAX).map(Ok),
+            ActKind::Carry { queue, carrier } => self.set_carrier(queue, carrier.as_deref()),
+            ActKind::Configure { queue, settings } => self.configure(queue, settings.as_ref()),
+            ActKind::Note { before, after, .. } => {
+                let text = |payload: &Payload| payload.as_str().to_owned();
+                let (before, after) = (before.as_ref().map(text), after.as_ref().map(text));
+                Ok(Ok(Done { before, after, ..Done::default() }))
             }
         }?;
-        if let Ok(acted) = &done {
-            audit::note(self, act, acted.count)?;
+        if let Ok(done) = &done {
+            audit::note(self, act, done)?;
         }
         Ok(done)
     }
@@ -54,10 +69,16 @@ impl Desk<'_> {
         let Some(mut row) = found.filter(|row| Some(row.sort.tenant) == tenant) else {
             return Ok(Err(Refused::NotFound));
         };
+        let shown = |row: &TaskRow| match act.what {
+            ActKind::Reprioritise { .. } => format!("{{\"priority\":{}}}", row.priority),
+            _ => format!("{{\"state\":\"{}\"}}", row.state),
+        };
+        let before = Some(shown(&row));
         match change(self, &mut row)? {
             Ok(events) => {
                 let task = super::row::read_task(self.db, &self.names, id)?;
-                Ok(Ok(Acted { task, count: 1, events }))
+                let acted = Acted { task, count: 1, events };
+                Ok(Ok(Done { acted, before, after: Some(shown(&row)), rest: None }))
             }
             Err(refused) => Ok(Err(refused)),
         }
@@ -104,7 +125,7 @@ impl Desk<'_> {
     }
 
     /// Ends a waiting task; returns everything that happened, the task itself first.
-    fn end_waiting(
+    pub(super) fn end_waiting(
         &mut self,
         row: &mut TaskRow,
         cause: Cause,
@@ -214,6 +235,7 @@ impl Desk<'_> {
             Scope::Tenant(name) => (2, name.as_str()),
         };
         let name = self.names.intern(self.db, name)?;
+        let was_paused = self.memory.paused.contains(&(number, name));
         let sql = if paused {
             self.memory.paused.insert((number, name));
             "INSERT OR IGNORE INTO pauses(scope, name) VALUES (?1, ?2)"
@@ -222,34 +244,40 @@ impl Desk<'_> {
             "DELETE FROM pauses WHERE scope = ?1 AND name = ?2"
         };
         self.db.prepare_cached(sql)?.execute((number, name))?;
-        Ok(Ok(Acted::default()))
+        let shown = |paused| Some(format!("{{\"paused\":{paused}}}"));
+        Ok(Ok(Done { before: shown(was_paused), after: shown(paused), ..Done::default() }))
     }
 
-    fn purge(&mut self, tenant: &TenantName, queue: &QueueName) -> Answer {
-        let (Some(tenant), Some(queue)) =
-            (self.names.find(tenant.as_str()), self.names.find(queue.as_str()))
-        else {
-            return Ok(Ok(Acted::default()));
+    fn set_carrier(&mut self, queue: &QueueName, carrier: Option<&str>) -> Answer {
+        let queue = self.names.intern(self.db, queue.as_str())?;
+        let mut select = self.db.prepare_cached("SELECT carrier FROM carriers WHERE queue = ?1")?;
+        let old: Option<String> = select.query_row([queue], |row| row.get(0)).optional()?;
+        let shown = |carrier: Option<&str>| -> Result<_, Trouble> {
+            Ok(Some(format!("{{\"carrier\":{}}}", serde_json::to_string(&carrier)?)))
         };
-        // Whatever waits: for its time or another attempt, for others, or for a worker.
-        let mut select = self.db.prepare_cached(
-            "SELECT seq FROM tasks INDEXED BY tasks_standing
-             WHERE state IN (0, 3) AND state <> 1 AND state <> 4 AND queue = ?1 AND tenant = ?2
-             UNION SELECT seq FROM tasks INDEXED BY tasks_blocked
-             WHERE blocked > 0 AND queue = ?1 AND tenant = ?2
-             UNION SELECT seq FROM tasks INDEXED BY tasks_ready
-             WHERE ready > 0 AND queue = ?1 AND tenant = ?2",
-        )?;
-        let waiting: Vec<i64> =
-            select.query_map((queue, tenant), |row| row.get(0))?.collect::<Result<_, _>>()?;
-        // A child is purged for itself, not failed because its parent was purged before it.
-        self.cut_loose(&waiting)?;
-        let mut acted = Acted::default();
-        for seq in waiting {
-            let Some(mut row) = TaskRow::load(self.db, seq)? else { continue };
-            acted.events.extend(self.end_waiting(&mut row, Cause::Discard, "purged")?);
-            acted.count += 1;
+        let (before, after) = (shown(old.as_deref())?, shown(carrier)?);
+        self.carry(queue, carrier)?;
+        Ok(Ok(Done { before, after, ..Done::default() }))
+    }
+
+    fn configure(&mut self, queue: &QueueName, settings: Option<&QueueSettings>) -> Answer {
+        let queue = self.names.intern(self.db, queue.as_str())?;
+        let mut select =
+            self.db.prepare_cached("SELECT settings FROM settings WHERE queue = ?1")?;
+        let before: Option<String> = select.query_row([queue], |row| row.get(0)).optional()?;
+        let after = settings.map(serde_json::to_string).transpose()?;
+        match &after {
+            Some(settings) => {
+                let mut upsert = self.db.prepare_cached(
+                    "INSERT OR REPLACE INTO settings(queue, settings) VALUES (?1, ?2)",
+                )?;
+                upsert.execute((queue, settings))?;
+            }
+            None => {
+                let mut delete = self.db.prepare_cached("DELETE FROM settings WHERE queue = ?1")?;
+                delete.execute([queue])?;
+            }
         }
-        Ok(Ok(acted))
+        Ok(Ok(Done { before, after, ..Done::default() }))
     }
 }

@@ -30,6 +30,10 @@ impl Desk<'_> {
                 return Err(Trouble::Failed("a line is shorter than its counter says".into()));
             }
             for (row, payload) in rows {
+                let Some(payload) = payload else {
+                    self.set_aside(row)?;
+                    break; // its end may have let a better one go
+                };
                 let leased: Leased = self.hand_out(&row, payload, taker.hold, taker.worker)?;
                 taker.given.push(leased);
                 taker.left -= 1;
@@ -105,7 +109,7 @@ impl Desk<'_> {
         line: Line,
         until: Option<(i64, i64)>,
         limit: usize,
-    ) -> Result<Vec<(TaskRow, Payload)>, Trouble> {
+    ) -> Result<Vec<(TaskRow, Option<Payload>)>, Trouble> {
         let (rank, seq) = until.unwrap_or((i64::MAX, i64::MAX));
         let mut select = self.db.prepare_cached(&format!(
             "SELECT {PLAIN_COLUMNS}, payload FROM tasks INDEXED BY tasks_ready

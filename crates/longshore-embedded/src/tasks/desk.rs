@@ -3,10 +3,10 @@
 use crate::error::Trouble;
 use crate::memory::{Memory, Sort};
 use crate::names::{NameId, Names};
-use crate::schema;
+use crate::{schema, spans};
 use longshore_core::store::{Hold, Leased};
 use longshore_core::{Clock, NewTask, Timestamp};
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, OptionalExtension, Statement};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +95,7 @@ impl<'c> Desk<'c> {
     pub(crate) fn begin(&mut self) {
         self.now = self.clock.now();
         self.tick = self.clock.monotonic();
+        self.memory.set_aside = 0;
     }
 
     /// Reads the memory again, after a transaction was rolled back.
@@ -122,6 +123,7 @@ impl<'c> Desk<'c> {
                 .execute([self.memory.seq_limit])?;
         }
         self.memory.next_seq += 1;
+        spans::keep(self.db, self.memory.next_seq)?;
         Ok(self.memory.next_seq)
     }
 
@@ -138,10 +140,10 @@ impl<'c> Desk<'c> {
         Ok(None)
     }
 
-    /// Reads a body that has its own row.
-    pub(super) fn big_body(&self, key: i64) -> Result<Vec<u8>, Trouble> {
+    /// Reads a body that has its own row, if it is there.
+    pub(super) fn big_body(&self, key: i64) -> Result<Option<Vec<u8>>, Trouble> {
         let mut select = self.db.prepare_cached("SELECT body FROM bodies WHERE key = ?1")?;
-        Ok(select.query_row([key], |row| row.get(0))?)
+        Ok(select.query_row([key], |row| row.get(0)).optional()?)
     }
 }
 

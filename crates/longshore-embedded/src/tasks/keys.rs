@@ -25,6 +25,9 @@ struct Answer {
     run_at: i64,
     created_at: i64,
     durability: Durability,
+    /// Whether it was found by its `unique` key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    existing: bool,
 }
 
 impl Desk<'_> {
@@ -55,7 +58,7 @@ impl Desk<'_> {
             run_at: Timestamp(answer.run_at),
             created_at: Timestamp(answer.created_at),
             durability: answer.durability,
-            how: AcceptedHow::Replayed,
+            how: if answer.existing { AcceptedHow::Existing } else { AcceptedHow::New }.again(),
             others: Vec::new(),
         })))
     }
@@ -89,6 +92,7 @@ impl Desk<'_> {
             run_at: accepted.run_at.0,
             created_at: accepted.created_at.0,
             durability: accepted.durability,
+            existing: accepted.how == AcceptedHow::Existing,
         })?;
         let mut insert = self.db.prepare_cached(
             "INSERT OR REPLACE INTO keys(tenant, route, key, fingerprint, answer, expires_at)

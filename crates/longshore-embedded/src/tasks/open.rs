@@ -122,19 +122,22 @@ impl Desk<'_> {
             started_at: self.now,
             expires_at: opening.lasts.map(|lasts| self.now.after(lasts)),
             isolated: opening.isolated,
+            in_lane: row.order_key.is_some(),
         }
     }
 
-    /// Reads a row with its payload.
+    /// Reads a row with its payload; without it, if that is missing or no text.
     pub(super) fn with_payload(
         &self,
         row: &rusqlite::Row<'_>,
-    ) -> Result<(TaskRow, Payload), Trouble> {
+    ) -> Result<(TaskRow, Option<Payload>), Trouble> {
         let task = TaskRow::read(row)?;
-        let bytes = if task.big & 1 == 0 { row.get(41)? } else { self.big_body(2 * task.seq)? };
-        let payload = Payload::from_bytes(bytes)
-            .map_err(|_| Trouble::Failed(format!("the payload of {} is no text", task.id)))?;
-        Ok((task, payload))
+        let bytes = if task.big & 1 == 0 {
+            row.get_ref(41)?.as_bytes_or_null().ok().flatten().map(<[u8]>::to_vec)
+        } else {
+            self.big_body(2 * task.seq)?
+        };
+        Ok((task, bytes.and_then(|bytes| Payload::from_bytes(bytes).ok())))
     }
 
     /// Opens a task that a broker carried.
@@ -165,6 +168,10 @@ impl Desk<'_> {
                 .execute([row.seq])?;
             return Ok(Opened::NotReady);
         }
+        let Some(payload) = payload else {
+            self.set_aside(row)?;
+            return Ok(Opened::Over);
+        };
         let worker = self.names.intern(self.db, worker)?;
         Ok(Opened::Leased(Box::new(self.hand_out(&row, payload, hold, worker)?)))
     }

@@ -66,7 +66,10 @@ impl Desk<'_> {
         };
         let before = row.before();
         let verdict = match &end.verdict {
-            Verdict::Retry { .. } | Verdict::Snooze { .. } | Verdict::Release
+            Verdict::Retry { .. }
+            | Verdict::Snooze { .. }
+            | Verdict::Release
+            | Verdict::Bury(_)
                 if row.cancel_grace.is_some() =>
             {
                 &Verdict::Cancel

@@ -255,7 +255,7 @@ pub(crate) fn read_task(
             inline
         } else {
             let mut select = db.prepare_cached("SELECT body FROM bodies WHERE key = ?1")?;
-            Some(select.query_row([key], |row| row.get(0))?)
+            select.query_row([key], |row| row.get(0)).optional()? // a damaged file may have lost it
         };
         bytes
             .map(Payload::from_bytes)

@@ -7,7 +7,7 @@ use crate::memory::Sort;
 use longshore_core::state::Cause;
 use longshore_core::store::Refused;
 use longshore_core::task::{Accepted, OnConflict, Unique, UniqueWhile};
-use longshore_core::{Event, State, Timestamp};
+use longshore_core::{Event, NewTask, State, Timestamp};
 use rusqlite::OptionalExtension;
 
 const QUEUED: i64 = -1;
@@ -56,6 +56,7 @@ impl Desk<'_> {
     /// Settles a conflict: nothing if the newcomer may be accepted, or the task to answer instead.
     pub(super) fn settle_unique(
         &mut self,
+        task: &NewTask,
         sort: Sort,
         unique: &Unique,
         others: &mut Vec<Event>,
@@ -69,6 +70,10 @@ impl Desk<'_> {
                 Ok(Err(taken))
             }
             OnConflict::Replace => {
+                let leaving = u64::from(holder.sort.queue == sort.queue);
+                if let Some(refused) = self.backlog_is_full(task, sort, leaving) {
+                    return Ok(Err(refused));
+                }
                 let before = holder.before();
                 holder.reason = Some("replaced".into());
                 self.cut("DELETE FROM edges WHERE child = ?1", [holder.seq])?;

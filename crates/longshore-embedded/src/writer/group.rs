@@ -23,6 +23,8 @@ pub(super) struct Rounds<'c> {
     /// Terms as they were before this round.
     terms: HashMap<String, (u64, Duration)>,
     synced: Option<bool>,
+    /// Damaged tasks that were set aside since the start.
+    set_aside: u64,
     never_sync: bool,
 }
 
@@ -56,6 +58,7 @@ impl<'c> Rounds<'c> {
             homeless: Vec::new(),
             terms: HashMap::default(),
             synced: None,
+            set_aside: 0,
             never_sync: seeded_bug("skip_fsync"),
         }
     }
@@ -82,6 +85,7 @@ impl<'c> Rounds<'c> {
         loop {
             match self.attempt(&jobs) {
                 Attempted::Committed(answers) => {
+                    self.set_aside += self.desk.memory.set_aside;
                     self.answer(jobs, answers, log_bytes);
                     return Ok(());
                 }
@@ -249,7 +253,12 @@ impl<'c> Rounds<'c> {
             Job::Condition { .. } => {
                 let used_bytes = self.desk.used_bytes().unwrap_or(0);
                 let full = self.room.is_short();
-                Some(Answer::Condition(Condition { used_bytes, log_bytes, full }))
+                Some(Answer::Condition(Condition {
+                    used_bytes,
+                    log_bytes,
+                    full,
+                    set_aside: self.set_aside,
+                }))
             }
             Job::Close { .. } => Some(Answer::Close(())),
             _ => None,

@@ -1,10 +1,10 @@
 //! What can be asked of the writer.
 
 use crate::error::Trouble;
-use crate::tasks::Desk;
+use crate::tasks::{Desk, Done};
 use longshore_core::store::{
-    Act, Acted, Claim, Condition, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Marked,
-    Moved, Opened, Pruned, Recorded, Refused, Retention, StoreError, Term,
+    Act, Claim, Condition, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Marked, Moved,
+    Opened, Pruned, Recorded, Refused, Retention, StoreError, Term,
 };
 use longshore_core::task::{Accepted, Idempotency, Seq};
 use longshore_core::{NewTask, TaskId, TenantName, Valid, failpoint};
@@ -22,6 +22,8 @@ pub(super) enum Needs {
     Sync,
     /// May ride along: after a power cut it is as if it had not happened.
     Ride,
+    /// Changes nothing.
+    Look,
 }
 
 macro_rules! jobs {
@@ -43,6 +45,16 @@ macro_rules! jobs {
             pub(super) fn needs(&self) -> Needs {
                 match self {
                     $(Self::$name { .. } => Needs::$needs,)*
+                }
+            }
+
+            /// How much room it takes among those that wait.
+            pub(super) fn weight(&self) -> usize {
+                match self {
+                    Self::Accept { tasks, .. } => tasks.len(),
+                    Self::Act { acts, .. } => acts.len(),
+                    Self::Record { ends, .. } => ends.len(),
+                    _ => 1,
                 }
             }
 
@@ -80,8 +92,10 @@ macro_rules! jobs {
 
 jobs! {
     Accept(tasks: Vec<Valid<NewTask>>) -> Vec<Result<Accepted, Refused>>, Sync;
-    Replay(tenant: TenantName, key: Idempotency) -> Option<Result<Accepted, Refused>>, Ride;
-    Act(acts: Vec<Act>) -> Vec<Result<Acted, Refused>>, Sync;
+    Replay(tenant: TenantName, key: Idempotency) -> Option<Result<Accepted, Refused>>, Look;
+    Act(acts: Vec<Act>) -> Vec<Result<Done, Refused>>, Sync;
+    /// Goes on with a purge.
+    Purge(act: Box<Act>, below: i64) -> Box<Done>, Sync;
     Claim(claim: Claim) -> Vec<Leased>, Ride;
     Open(ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Vec<Opened>, Sync;
     Extend(leases: Vec<Extend>) -> Vec<LeaseState>, Ride;
@@ -91,11 +105,11 @@ jobs! {
     Rescue() -> Moved, Sync;
     Expire() -> Moved, Sync;
     Prune(keep: Retention) -> Pruned, Ride;
-    Outbox(limit: usize) -> Vec<Marked>, Ride;
+    Outbox(limit: usize) -> Vec<Marked>, Look;
     Relayed(carried: Vec<Seq>) -> (), Sync;
     Acquire(name: String, holder: String, lasts: Duration) -> Option<Term>, Sync;
     Renew(term: Term, lasts: Duration) -> bool, Ride;
-    Condition() -> Condition, Ride;
+    Condition() -> Condition, Look;
     Close() -> (), Sync;
 }
 
@@ -120,6 +134,7 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
         }
         Job::Replay { tenant, key, .. } => Answer::Replay(desk.replay(tenant, key)?),
         Job::Act { acts, .. } => Answer::Act(each(acts, |act| desk.act(act))?),
+        Job::Purge { act, below, .. } => Answer::Purge(Box::new(desk.purge_on(act, *below)?)),
         Job::Open { ids, worker, hold, .. } => {
             Answer::Open(each(ids, |id| desk.open_carried(*id, worker, *hold))?)
         }

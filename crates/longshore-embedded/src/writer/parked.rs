@@ -2,12 +2,10 @@
 
 use super::job::{Answer, Job};
 use crate::error::Trouble;
+use crate::store::LONGEST_WAIT;
 use crate::tasks::{Desk, Taker};
 use longshore_core::store::{Claim, LeaseRef};
 use std::time::{Duration, Instant};
-
-/// The longest that a claim waits.
-const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A claim that is not answered yet. `job` is always a [`Job::Claim`].
 #[derive(Debug)]
@@ -20,7 +18,7 @@ pub(super) struct Parked {
 impl Parked {
     pub(super) fn new(job: Job) -> Self {
         let wait = match &job {
-            Job::Claim { claim, .. } => claim.wait.min(LONGEST),
+            Job::Claim { claim, .. } => claim.wait.min(LONGEST_WAIT),
             _ => Duration::ZERO,
         };
         Self { job, until: Instant::now() + wait, takers: Vec::new() }

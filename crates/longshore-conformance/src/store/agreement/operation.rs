@@ -3,13 +3,13 @@
 use super::super::bench::{DAY, error, kind, queue, tenant};
 use super::pair::Pair;
 use fastrand::Rng;
-use longshore_core::queue::Scope;
+use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::readiness::OnParentFailure;
 use longshore_core::retry::BuryReason;
-use longshore_core::store::{Act, ActKind, Claim, Hold, Retention, Want};
+use longshore_core::store::{Act, ActKind, Claim, Filter, Hold, Retention, Want};
 use longshore_core::task::{Idempotency, OnConflict, Unique, UniqueWhile};
 use longshore_core::{
-    KindName, NewTask, Payload, QueueName, Span, TaskId, TenantName, Timestamp, Verdict,
+    KindName, NewTask, Payload, QueueName, Span, State, TaskId, TenantName, Timestamp, Verdict,
 };
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use std::time::Duration;
 pub(super) enum Operation {
     Accept(Vec<NewTask>),
     Replay(TenantName, Idempotency),
+    List(Filter),
     Act(Vec<Act>),
     Claim(Claim),
     Open(Vec<TaskId>, Hold),
@@ -57,7 +58,8 @@ impl Operation {
         match dice.random.u32(0..1_000) {
             0..250 => Self::Accept(dice.several(4, Dice::task)),
             250..260 => Self::Replay(dice.tenant(), dice.idempotency()),
-            260..350 => Self::Act(dice.several(2, Dice::act)),
+            260..265 => Self::List(dice.filter()),
+            265..350 => Self::Act(dice.several(2, Dice::act)),
             350..510 => Self::Claim(dice.claim()),
             510..550 => Self::Open(dice.several(3, Dice::id), dice.hold()),
             550..590 => Self::Extend(dice.several(3, Dice::beat)),
@@ -197,8 +199,36 @@ impl Dice<'_> {
             after: self.maybe(25, |dice| dice.several(3, Self::id)).unwrap_or_default(),
             on_parent_failure: self.of(&failures),
             idempotency: self.maybe(10, Self::idempotency),
+            tags: self.maybe(20, |dice| dice.several(2, Self::tag)).unwrap_or_default(),
+            backlog: self.maybe(10, |dice| dice.random.u64(1..40)),
             ..NewTask::new(self.kind())
         }
+    }
+
+    fn tag(&mut self) -> String {
+        self.of(&["red", "blue"]).to_owned()
+    }
+
+    fn filter(&mut self) -> Filter {
+        Filter {
+            tenant: self.maybe(20, Self::tenant),
+            states: self.maybe(50, |dice| dice.several(3, Self::state)).unwrap_or_default(),
+            queue: self.maybe(20, Self::queue),
+            kind: self.maybe(20, Self::kind),
+            tag: self.maybe(50, Self::tag),
+            created: (self.maybe(20, Self::time), self.maybe(20, Self::time)),
+            error: self.maybe(20, |dice| dice.of(&["transient", "test.1", "panic"]).to_owned()),
+            before: None,
+            limit: self.random.usize(1..20),
+        }
+    }
+
+    fn state(&mut self) -> State {
+        self.of(&longshore_core::state::STATES)
+    }
+
+    fn settings(&mut self) -> QueueSettings {
+        QueueSettings { slots: self.maybe(50, |dice| dice.random.u32(1..9)), ..Default::default() }
     }
 
     fn scope(&mut self) -> Scope {
@@ -217,7 +247,16 @@ impl Dice<'_> {
             60..70 => ActKind::Discard { id },
             70..80 => ActKind::Reprioritise { id, priority: self.random.u8(0..10) },
             80..84 => ActKind::Pause(self.scope()),
-            84..96 => ActKind::Resume(self.scope()),
+            84..92 => ActKind::Resume(self.scope()),
+            92..95 => {
+                ActKind::Configure { queue: self.queue(), settings: self.maybe(60, Self::settings) }
+            }
+            95 => ActKind::Note {
+                act: "reload".to_owned(),
+                target: self.maybe(50, Self::lane),
+                before: self.maybe(50, Self::payload),
+                after: self.maybe(50, Self::payload),
+            },
             96 => ActKind::Purge(self.queue()),
             97 => ActKind::Carry { queue: queue("carried"), carrier: None },
             _ => ActKind::Carry { queue: queue("carried"), carrier: Some("broker".to_owned()) },

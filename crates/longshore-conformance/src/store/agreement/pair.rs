@@ -86,11 +86,11 @@ impl Side {
     }
 
     /// Walks all pages.
-    async fn list(&self, limit: usize) -> Vec<Task> {
+    async fn list(&self, filter: Filter) -> Vec<Task> {
         let mut tasks = Vec::new();
         let mut before = None;
         loop {
-            let filter = Filter { before, limit, ..Filter::default() };
+            let filter = Filter { before, ..filter.clone() };
             let page = self.store.page(filter).await.expect("page answers");
             tasks.extend(page.items);
             before = page.next;
@@ -156,6 +156,11 @@ impl Pair {
                     answer.expect("replay answers").map(view::accepted)
                 });
                 same("replay", answers)
+            }
+            Operation::List(filter) => {
+                let (model, real) = both!(self, side => side.list(filter.clone()).await);
+                let ids = |tasks: Vec<Task>| tasks.iter().map(|task| task.id).collect::<Vec<_>>();
+                same("a list", (ids(model), ids(real)))
             }
             Operation::Act(acts) => {
                 let answers = both!(self, side => {
@@ -271,7 +276,9 @@ impl Pair {
 
     /// Compares everything that is kept.
     pub(super) async fn look_at_everything(&mut self) -> Compared {
-        let (model, real) = both!(self, side => side.list(7).await);
+        let (model, real) = both!(self, side => {
+            side.list(Filter { limit: 7, ..Filter::default() }).await
+        });
         let ids = |tasks: &[Task]| tasks.iter().map(|task| task.id).collect::<Vec<_>>();
         same("the list", (ids(&model), ids(&real)))?;
         if !real.is_sorted_by(|newer, older| newer.seq > older.seq) {
@@ -286,7 +293,23 @@ impl Pair {
             same("a task or its attempts", read)?;
             same("a listed task", (model, real))?;
         }
-        same("counters", both!(self, side => side.counters().await))
+        same("counters", both!(self, side => side.counters().await))?;
+        let controls = both!(self, side => side.store.controls().await.expect("controls answer"));
+        same("controls", controls)?;
+        self.look_at_the_audit_log().await?;
+        same("ages", both!(self, side => side.store.ages().await.expect("ages answer")))
+    }
+
+    async fn look_at_the_audit_log(&mut self) -> Compared {
+        let (model, real) = both!(self, side => {
+            side.store.audit(None, usize::MAX).await.expect("audit answers")
+        });
+        same("the length of the audit log", (model.len(), real.len()))?;
+        // Oldest first: the first that differs says why.
+        for lines in model.into_iter().zip(real).rev() {
+            same("a line of the audit log", lines)?;
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, DAY, fate, job, kind, queue, retry, secs, tenant};
 use super::case_list;
-use longshore_core::store::{ActKind, LeaseState, Refused};
+use longshore_core::store::{ActKind, BATCH, LeaseState, Refused};
 use longshore_core::{NewTask, State, TaskId, Verdict};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ case_list![
     only_waiting_tasks_change_their_priority,
     a_purge_cancels_what_waits_in_a_tenants_queue,
     a_purge_cancels_children_too_instead_of_failing_them,
+    a_long_queue_is_purged_to_its_end,
     tasks_of_another_tenant_are_not_found,
     unknown_tasks_are_not_found,
     acts_of_a_batch_are_done_in_order,
@@ -152,6 +153,26 @@ async fn a_purge_cancels_children_too_instead_of_failing_them(t: Bench) {
         assert_eq!(t.fate(id).await, fate(State::Cancelled, "purged"));
     }
     assert_eq!(t.fate(elsewhere).await, fate(State::Failed, "parent_failed"));
+}
+
+async fn a_long_queue_is_purged_to_its_end(t: Bench) {
+    const COUNT: usize = 2 * BATCH + 500;
+    let first = t.submit(NewTask { kind: kind("a"), ..job() }).await;
+    let parent = t.submit(job()).await;
+    t.submit_jobs(COUNT).await;
+    let child = t.submit(NewTask { after: vec![parent], ..job() }).await;
+    assert_eq!(t.next().await, Some(first));
+    let acted = t.act(ActKind::Purge(queue("default"))).await.expect("purged");
+    assert_eq!((acted.count, acted.events.len()), (COUNT as u64 + 2, COUNT + 2));
+    for id in [parent, child] {
+        assert_eq!(t.fate(id).await, fate(State::Cancelled, "purged"));
+    }
+    assert_eq!(t.state(first).await, State::Running);
+    let counts = t.store().counters().await.expect("counters answer");
+    let states: Vec<_> = counts.iter().map(|count| (count.state, count.count)).collect();
+    assert!(states.contains(&(State::Cancelled, COUNT as u64 + 2)), "{states:?}");
+    let lines = t.store().audit(None, 1_000).await.expect("audit answers");
+    assert_eq!(lines.iter().map(|line| line.count).sum::<u64>(), COUNT as u64 + 2);
 }
 
 async fn tasks_of_another_tenant_are_not_found(t: Bench) {

@@ -16,8 +16,9 @@ case_list![
     a_discard_keeps_its_reason,
     a_cancel_ends_cancelled,
     a_release_is_ready_again_and_costs_nothing,
-    a_cancel_that_was_asked_wins_over_another_attempt,
-    a_success_or_a_burial_wins_over_a_cancel,
+    a_cancel_that_was_asked_wins_over_all_but_a_success,
+    a_success_wins_over_a_cancel,
+    a_success_wins_over_a_cancel_inside_the_process_even_after_the_grace,
     what_follows_from_an_end_is_accepted_with_it,
     what_follows_may_wait_for_the_end_it_follows_from,
     a_refused_follower_does_not_undo_the_end,
@@ -124,8 +125,9 @@ async fn a_release_is_ready_again_and_costs_nothing(t: Bench) {
     assert_eq!((again.attempt, again.openings), (1, 2));
 }
 
-async fn a_cancel_that_was_asked_wins_over_another_attempt(t: Bench) {
-    let verdicts = [retry(secs(1)), Verdict::Snooze { after: secs(1) }, Verdict::Release];
+async fn a_cancel_that_was_asked_wins_over_all_but_a_success(t: Bench) {
+    let buried = Verdict::Bury(BuryReason::Exhausted);
+    let verdicts = [retry(secs(1)), Verdict::Snooze { after: secs(1) }, Verdict::Release, buried];
     for verdict in verdicts {
         let leased = opened(&t).await;
         t.cancel(leased.lease.id).await.expect("told");
@@ -137,16 +139,20 @@ async fn a_cancel_that_was_asked_wins_over_another_attempt(t: Bench) {
     }
 }
 
-async fn a_success_or_a_burial_wins_over_a_cancel(t: Bench) {
-    let verdicts = [
-        (Verdict::Complete, State::Success),
-        (Verdict::Bury(BuryReason::Exhausted), State::Failed),
-    ];
-    for (verdict, state) in verdicts {
-        let leased = opened(&t).await;
-        t.cancel(leased.lease.id).await.expect("told");
-        assert_eq!(t.end(&leased.lease, verdict).await, state);
-    }
+async fn a_success_wins_over_a_cancel(t: Bench) {
+    let leased = opened(&t).await;
+    t.cancel(leased.lease.id).await.expect("told");
+    assert_eq!(t.end(&leased.lease, Verdict::Complete).await, State::Success);
+}
+
+async fn a_success_wins_over_a_cancel_inside_the_process_even_after_the_grace(t: Bench) {
+    let id = t.submit(job()).await;
+    let leased = t.claim_inside(1).await.remove(0);
+    t.cancel(id).await.expect("told");
+    t.pass(secs(3_600));
+    let rescued = t.store().rescue().await.expect("rescue answers");
+    assert_eq!((rescued.events.len(), t.state(id).await), (0, State::Running));
+    assert_eq!(t.end(&leased.lease, Verdict::Complete).await, State::Success);
 }
 
 async fn what_follows_from_an_end_is_accepted_with_it(t: Bench) {

@@ -39,6 +39,9 @@ async fn a_closed_store_refuses_everything(t: Bench) {
     assert!(store.rescue().await.is_err_and(closed));
     assert!(store.counters().await.is_err_and(closed));
     assert!(store.condition().await.is_err_and(closed));
+    assert!(store.controls().await.is_err_and(closed));
+    assert!(store.audit(None, 1).await.is_err_and(closed));
+    assert!(store.ages().await.is_err_and(closed));
     assert!(store.acquire("office", "me", Duration::from_secs(1)).await.is_err_and(closed));
     t.reboot().await;
     assert_eq!(t.task(id).await.id, id, "what was there is there");

@@ -3,6 +3,7 @@
 mod accept;
 mod acts;
 mod attempts;
+mod backlog;
 mod boot;
 mod carried;
 mod ends;
@@ -13,6 +14,7 @@ mod isolation;
 mod lanes;
 mod lifecycle;
 mod order;
+mod oversight;
 mod parents;
 mod pauses;
 mod payloads;
@@ -34,6 +36,7 @@ pub(super) const ALL: &[(&str, &[Case])] = &[
     ("accept", accept::CASES),
     ("acts", acts::CASES),
     ("attempts", attempts::CASES),
+    ("backlog", backlog::CASES),
     ("boot", boot::CASES),
     ("carried", carried::CASES),
     ("ends", ends::CASES),
@@ -44,6 +47,7 @@ pub(super) const ALL: &[(&str, &[Case])] = &[
     ("lanes", lanes::CASES),
     ("lifecycle", lifecycle::CASES),
     ("order", order::CASES),
+    ("oversight", oversight::CASES),
     ("parents", parents::CASES),
     ("pauses", pauses::CASES),
     ("payloads", payloads::CASES),

@@ -1,9 +1,11 @@
 //! Pages, counters and single tasks.
 
-use super::bench::{Bench, job, kind, queue, tenant};
+use super::bench::{Bench, error, job, kind, queue, retry, secs, tenant};
 use super::case_list;
-use longshore_core::store::{ActKind, Count, Filter, Page};
-use longshore_core::{NewTask, Payload, State, Task, TaskId, TenantName, Verdict};
+use longshore_core::attempt::TaskError;
+use longshore_core::retry::BuryReason;
+use longshore_core::store::{ActKind, Count, Ending, Filter, Page};
+use longshore_core::{FaultClass, NewTask, Payload, State, Task, TaskId, TenantName, Verdict};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ case_list![
     pages_follow_each_other_without_gaps,
     pages_are_stable_while_tasks_come_in,
     filters_are_all_applied,
+    lists_are_narrowed_by_tag_time_and_error,
+    a_long_list_is_narrowed_by_time,
     lists_leave_payload_and_result_out,
     a_task_of_another_tenant_is_not_read,
     counters_agree_with_a_count_by_listing,
@@ -133,6 +137,82 @@ async fn filters_are_all_applied(t: Bench) {
                 }
             }
         }
+    }
+}
+
+async fn lists_are_narrowed_by_tag_time_and_error(t: Bench) {
+    let begin = t.now();
+    let tags = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
+    for n in 0..12 {
+        let tags = tags([&[][..], &["red"], &["blue", "red"], &["redder"]][n % 4]);
+        t.submit(NewTask { tags, name: Some("red".to_owned()), ..job() }).await;
+        t.pass(secs(1));
+    }
+    let leased = t.claim(6).await;
+    let failed = |class, code: &str| {
+        Some(TaskError { class, code: Some(code.to_owned()), ..error("transient") })
+    };
+    let errors = [
+        (failed(FaultClass::Transient, "smtp.421"), retry(secs(60))),
+        (failed(FaultClass::Timeout, "smtp.421"), Verdict::Bury(BuryReason::Exhausted)),
+        (failed(FaultClass::BadData, "transient"), Verdict::Bury(BuryReason::BadData)),
+    ];
+    for (leased, (error, verdict)) in leased.iter().zip(errors) {
+        let (lease, result, then) = (leased.lease, None, Vec::new());
+        t.record(Ending { lease, verdict, result, error, then }).await;
+    }
+    let mut every = walk(&t, all(100)).await;
+    every.sort_by_key(|task| std::cmp::Reverse(task.seq));
+    let times = [None, Some(begin), Some(begin.after(secs(3))), Some(begin.after(secs(8)))];
+    let words = [None, Some("transient"), Some("smtp.421"), Some("timeout"), Some("nothing")];
+    let states: [&[State]; 3] = [&[], &[State::Failed], &[State::Pending, State::Failed]];
+    for tag in [None, Some("red"), Some("blue"), Some("none")] {
+        for (from, until) in times.iter().flat_map(|from| times.map(|until| (*from, until))) {
+            for (word, states) in words.iter().flat_map(|w| states.map(|states| (*w, states))) {
+                let fits = |task: &&Task| {
+                    tag.is_none_or(|tag| task.tags.iter().any(|other| other == tag))
+                        && from.is_none_or(|from| task.created_at >= from)
+                        && until.is_none_or(|until| task.created_at < until)
+                        && (states.is_empty() || states.contains(&task.state))
+                        && word.is_none_or(|word| {
+                            task.error.as_ref().is_some_and(|error| {
+                                error.class.as_str() == word || error.code.as_deref() == Some(word)
+                            })
+                        })
+                };
+                let expected: Vec<Task> = every.iter().filter(fits).cloned().collect();
+                let filter = Filter {
+                    tag: tag.map(str::to_owned),
+                    created: (from, until),
+                    error: word.map(str::to_owned),
+                    states: states.to_vec(),
+                    ..all(2)
+                };
+                assert_eq!(walk(&t, filter.clone()).await, expected, "{filter:?}");
+            }
+        }
+    }
+}
+
+async fn a_long_list_is_narrowed_by_time(t: Bench) {
+    const EACH: usize = 3_000;
+    let begin = t.now();
+    let mut submitted = Vec::new();
+    for _ in 0..4 {
+        submitted.push(t.submit_jobs(EACH).await);
+        t.pass(secs(10));
+    }
+    let at = |seconds| Some(begin.after(secs(seconds)));
+    for (created, batches) in [
+        ((None, at(10)), 0..1),
+        ((at(30), None), 3..4),
+        ((at(5), at(25)), 1..3),
+        ((at(31), None), 4..4),
+        ((None, at(0)), 0..0),
+    ] {
+        let listed = walk(&t, Filter { created, ..all(EACH / 2) }).await;
+        let expected: Vec<TaskId> = submitted[batches].iter().flatten().rev().copied().collect();
+        assert_eq!(ids(&listed), expected, "{created:?}");
     }
 }
 

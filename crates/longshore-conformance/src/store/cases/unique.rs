@@ -243,5 +243,5 @@ async fn an_existing_answer_binds_the_idempotency_key(t: Bench) {
     t.ask(ask()).await.expect("found");
     t.cancel(first).await.expect("cancelled");
     let again = t.ask(ask()).await.expect("replayed");
-    assert_eq!((again.id, again.how), (first, AcceptedHow::Replayed));
+    assert_eq!((again.id, again.how), (first, AcceptedHow::ReplayedExisting));
 }
