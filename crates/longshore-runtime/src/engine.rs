@@ -1,29 +1,28 @@
 //! The whole engine over one store: composed in one place, started and stopped in order.
 
-use crate::consumer::{Context, Fetch, Slots};
+use crate::consumer::{Context, Ends, Executor, Running};
 use crate::intake::Intake;
+use crate::layers::{Stack, standard};
+use crate::live::Live;
 use crate::notify::Hub;
+use crate::parts;
+use crate::queues::Queues;
 use crate::registry::Registry;
 use crate::stall::StallWatch;
+use crate::supervisor::{
+    Component, Fatal, GraphError, Hook, StartError, Statuses, StopReport, Supervisor,
+};
+use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
-use crate::upkeep::{self, Due, Expiry, Health, Nudge, Pruner, Rescuer};
+use crate::upkeep::Nudge;
 use longshore_core::store::{Condition, Retention, Store, StoreError};
-use longshore_core::{Clock, KindName, SystemClock, failpoint};
+use longshore_core::{Clock, SystemClock};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, watch};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-/// Ends that may wait to be recorded before slots are held back.
-const RECORDING: usize = 4_096;
-
-/// How long closing the store may take.
-const CLOSING: Duration = Duration::from_secs(10);
-
-/// Claims that each queue makes at the same time: while one is answered, another one waits at the
-/// store, so that what comes in meanwhile is handed over at once.
-const CLAIMS: usize = 2;
 
 /// Where the engine stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +55,6 @@ pub enum StoreHealth {
 }
 
 /// What an engine is made of.
-#[derive(Debug)]
 pub struct Options {
     /// Where tasks are kept.
     pub store: Arc<dyn Store>,
@@ -70,6 +68,12 @@ pub struct Options {
     pub handler_threads: Option<usize>,
     /// Whether this process runs tasks, or only takes them in.
     pub consume: bool,
+    /// Layers around the handlers of all kinds, inside of the [standard ones](crate::layers).
+    pub layers: Stack,
+    /// What else runs beside the engine's own parts; may need them by name, see [`Engine`].
+    pub components: Vec<Arc<dyn Component>>,
+    /// What is done when everything starts.
+    pub hooks: Vec<Hook>,
 }
 
 impl Options {
@@ -82,50 +86,82 @@ impl Options {
             retention: Retention::default(),
             handler_threads: None,
             consume: true,
+            layers: Stack::default(),
+            components: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 }
 
-/// What stopping did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StopReport {
-    /// How long it took.
-    pub took: Duration,
-    /// Attempts that ended within the deadline.
-    pub ended: usize,
-    /// Attempts that were given back.
-    pub released: usize,
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { registry, retention, consume, layers, hooks, .. } = self;
+        f.debug_struct("Options")
+            .field("registry", registry)
+            .field("retention", retention)
+            .field("consume", consume)
+            .field("layers", layers)
+            .field("hooks", hooks)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an engine was not put together.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The system gives no threads.
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] std::io::Error),
+    /// The components do not fit together.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+/// Why everything must stop.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failed {
+    /// The store cannot go on.
+    #[error(transparent)]
+    Store(StoreError),
+    /// A component failed too often, or for good.
+    #[error(transparent)]
+    Component(Fatal),
 }
 
 /// Takes tasks in, runs them, keeps them moving. Cloning gives another handle.
+///
+/// Its parts are [components](Component) of one [`Supervisor`]: `store`, the duties `due`, `rescuer`,
+/// `expiry`, `pruner` and `health`, the `recorder`, the `handlers`, the `watchdog` and, if it runs
+/// tasks, `fetch`.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    intake: Intake,
+    intake: Arc<Intake>,
+    tasks: Tasks,
+    queues: Queues,
     context: Arc<Context>,
+    layers: Stack,
+    supervisor: Supervisor,
     phase: watch::Sender<Phase>,
     health: watch::Sender<StoreHealth>,
-    fatal: watch::Sender<Option<StoreError>>,
-    handlers: Mutex<Option<tokio::runtime::Runtime>>,
-    fetches: TaskTracker,
-    attempts: TaskTracker,
-    duties: TaskTracker,
-    stop_duties: CancellationToken,
-    hurry: CancellationToken,
+    /// One thread that fetches, records and does the upkeep.
+    threads: Mutex<Option<Runtime>>,
 }
 
 impl Engine {
-    /// Starts everything. Handlers get threads of their own; the duties run on the caller's
-    /// runtime.
-    pub fn start(options: Options) -> std::io::Result<Self> {
-        let Options { store, registry, clock, retention, handler_threads, consume } = options;
-        let registry = Arc::new(registry);
+    /// Begins to start everything, on threads of its own: one that fetches, records and does the
+    /// upkeep, and those of the handlers. What the caller's threads do, or fail to do, stops none
+    /// of it. See [`Engine::started`].
+    pub fn start(options: Options) -> Result<Self, EngineError> {
+        let Options { store, registry, clock, retention, handler_threads, consume, .. } = options;
+        let stall = StallWatch::start()?;
         let hub = Arc::new(Hub::default());
         let telemetry = Arc::new(Telemetry::default());
+        let layers = standard(telemetry.clone(), stall.clone()).around(&options.layers);
+        let live = Arc::new(Live::new(registry.inside(&layers)));
         let nudge = Nudge::default();
-        let fatal = watch::Sender::new(None);
         // It was opened just now.
         let health = watch::Sender::new(StoreHealth::Up {
             latency: Duration::ZERO,
@@ -133,84 +169,106 @@ impl Engine {
         });
         let context = Arc::new(Context {
             store: store.clone(),
-            registry: registry.clone(),
+            live: live.clone(),
             clock: clock.clone(),
             hub: hub.clone(),
             telemetry: telemetry.clone(),
             nudge: nudge.clone(),
-            stall: StallWatch::start()?,
-            recording: Arc::new(Semaphore::new(RECORDING)),
+            stall,
+            executor: Executor::start(handler_threads)?,
+            running: Arc::new(Running::default()),
+            slots: Mutex::default(),
+            ends: Ends::default(),
+            worker: incarnation(),
             fetching: CancellationToken::new(),
-            releasing: CancellationToken::new(),
-            fatal: fatal.clone(),
+            fatal: watch::Sender::new(None),
         });
-        let mut threads = tokio::runtime::Builder::new_multi_thread();
-        if let Some(count) = handler_threads {
-            threads.worker_threads(count);
+        let mut parts = Supervisor::builder().clock(clock.clone());
+        for part in parts::of(&context, retention, &health, consume) {
+            parts = parts.component(part);
         }
-        let handlers = threads.thread_name("handlers").enable_all().build()?;
-        let engine = Self(Arc::new(Inner {
-            intake: Intake::new(store, registry, clock, hub, nudge, telemetry),
+        for component in options.components {
+            parts = parts.component(component);
+        }
+        for hook in options.hooks {
+            parts = parts.hook(hook);
+        }
+        let supervisor = parts.build()?;
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("engine")
+            .enable_all()
+            .build()?;
+        let phase = watch::Sender::new(Phase::Starting);
+        threads.spawn(begin(supervisor.clone(), phase.clone()));
+        threads.spawn(show(supervisor.statuses(), telemetry.clone()));
+        let running = context.running.clone();
+        let (to, told) = (hub.clone(), nudge.clone());
+        let queues = Queues::new(store.clone(), hub.clone(), live.clone());
+        let intake = Arc::new(Intake::new(store.clone(), live, clock, hub, nudge, telemetry));
+        Ok(Self(Arc::new(Inner {
+            tasks: Tasks::new(store, intake.clone(), to, told, running),
+            queues,
+            intake,
             context,
-            phase: watch::Sender::new(Phase::Starting),
+            layers,
+            supervisor,
+            phase,
             health,
-            fatal,
-            handlers: Mutex::new(None),
-            fetches: TaskTracker::new(),
-            attempts: TaskTracker::new(),
-            duties: TaskTracker::new(),
-            stop_duties: CancellationToken::new(),
-            hurry: CancellationToken::new(),
-        }));
-        engine.start_duties(retention);
-        if consume {
-            engine.start_fetching(handlers.handle());
-        }
-        *engine.0.handlers.lock().unwrap_or_else(PoisonError::into_inner) = Some(handlers);
-        engine.0.phase.send_replace(Phase::Ready);
-        Ok(engine)
+            threads: Mutex::new(Some(threads)),
+        })))
     }
 
-    fn start_duties(&self, keep: Retention) {
-        let Inner { context, duties, stop_duties, .. } = &*self.0;
-        let (store, hub) = (&context.store, &context.hub);
-        let stop = || stop_duties.child_token();
-        let (clock, nudge) = (context.clock.clone(), context.nudge.clone());
-        upkeep::spawn(duties, stop(), Due::new(store.clone(), hub.clone(), clock, nudge));
-        upkeep::spawn(duties, stop(), Rescuer { store: store.clone(), hub: hub.clone() });
-        upkeep::spawn(duties, stop(), Expiry { store: store.clone(), hub: hub.clone() });
-        upkeep::spawn(duties, stop(), Pruner { store: store.clone(), keep });
-        let health = Health {
-            store: store.clone(),
-            telemetry: context.telemetry.clone(),
-            shown: self.0.health.clone(),
-            fatal: self.0.fatal.clone(),
-        };
-        upkeep::spawn(duties, stop(), health);
+    /// Returns once everything runs; an error if something refused to, or if it is stopped before.
+    pub async fn started(&self) -> Result<(), StartError> {
+        self.0.supervisor.settled().await
     }
 
-    fn start_fetching(&self, handlers: &tokio::runtime::Handle) {
-        let Inner { context, fetches, attempts, .. } = &*self.0;
-        let kinds: Arc<[KindName]> =
-            context.registry.kinds().map(|kind| kind.name.clone()).collect();
-        let worker = incarnation();
-        for (name, queue) in context.registry.queues() {
-            let fetch = Fetch {
-                queue: name.clone(),
-                kinds: kinds.clone(),
-                slots: Slots::new(queue.slots, CLAIMS),
-                worker: worker.clone(),
-            };
-            for _ in 0..CLAIMS {
-                let fetch = fetch.clone();
-                fetches.spawn_on(fetch.run(context.clone(), attempts.clone()), handlers);
-            }
-        }
+    /// Returns who looks after everything that runs: to add components, and to see how they are.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.0.supervisor
+    }
+
+    /// Puts other kinds and queues in force. What runs goes on as it was begun.
+    pub fn reload(&self, registry: Registry) {
+        self.reloader().apply(registry);
+    }
+
+    /// Returns what puts other kinds and queues in force; it keeps nothing running.
+    pub fn reloader(&self) -> Reload {
+        Reload { live: self.0.context.live.clone(), layers: self.0.layers.clone() }
+    }
+
+    /// Returns the kinds and queues, and what operators set over them.
+    pub fn live(&self) -> &Arc<Live> {
+        &self.0.context.live
+    }
+
+    /// Returns how many slots are taken by handlers that were given up because they do not yield,
+    /// and whether those are so many that no handler can be expected to run.
+    pub fn stuck(&self) -> (usize, bool) {
+        let Context { running, executor, .. } = &*self.0.context;
+        (running.stuck(), running.stuck() >= executor.threads())
     }
 
     /// Returns where work comes in.
     pub fn intake(&self) -> &Intake {
         &self.0.intake
+    }
+
+    /// Returns what can be done to tasks that exist.
+    pub fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+
+    /// Returns what can be seen of queues and set on them.
+    pub fn queues(&self) -> &Queues {
+        &self.0.queues
+    }
+
+    /// Returns the kinds and queues that are in force.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.0.context.live.registry()
     }
 
     /// Returns the store.
@@ -238,16 +296,14 @@ impl Engine {
         self.0.health.borrow().clone()
     }
 
-    /// Returns once the store cannot go on: then the process must stop.
-    pub async fn failed(&self) -> StoreError {
-        let mut fatal = self.0.fatal.subscribe();
-        loop {
-            if let Some(error) = fatal.borrow_and_update().clone() {
-                return error;
+    /// Returns once something cannot go on, the store above all: then the process must stop.
+    pub async fn failed(&self) -> Failed {
+        let mut fatal = self.0.context.fatal.subscribe();
+        tokio::select! {
+            Ok(error) = fatal.wait_for(Option::is_some) => {
+                Failed::Store(error.clone().unwrap_or(StoreError::Closed))
             }
-            if fatal.changed().await.is_err() {
-                return StoreError::Closed;
-            }
+            fatal = self.0.supervisor.failed() => Failed::Component(fatal),
         }
     }
 
@@ -258,72 +314,74 @@ impl Engine {
         self.0.context.fetching.cancel();
     }
 
-    /// Cuts the drain short.
+    /// Cuts the stop short.
     pub fn hurry(&self) {
-        self.0.hurry.cancel();
+        self.0.supervisor.hurry();
     }
 
-    /// Drains: fetching stops at once, handlers have until `deadline`, and what still runs then is
-    /// given back uncharged. Reading and waiting go on until [`Engine::close`].
-    pub async fn drain(&self, deadline: Duration) -> StopReport {
-        let began = Instant::now();
-        self.begin_drain();
-        let Inner { context, fetches, attempts, hurry, .. } = &*self.0;
-        fetches.close();
-        fetches.wait().await;
-        attempts.close();
-        let running = attempts.len();
-        let drained = tokio::time::timeout(deadline, attempts.wait());
-        let _ = hurry.run_until_cancelled(drained).await;
-        let _ = failpoint::pass("stop.drained");
-        let released = attempts.len();
-        context.releasing.cancel();
-        // A handler that never yields cannot be stopped: its task is made ready at the next start.
-        if tokio::time::timeout(Duration::from_secs(1), attempts.wait()).await.is_err() {
-            tracing::warn!(
-                handlers = attempts.len(),
-                "handlers did not stop; their tasks run again"
-            );
-        }
-        let _ = failpoint::pass("stop.released");
-        StopReport { took: began.elapsed(), ended: running.saturating_sub(released), released }
-    }
-
-    /// Ends the duties and closes the store.
-    pub async fn close(&self) {
-        let Inner { context, duties, stop_duties, .. } = &*self.0;
-        stop_duties.cancel();
-        duties.close();
-        duties.wait().await;
-        match tokio::time::timeout(CLOSING, context.store.close()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the store did not close cleanly"),
-            Err(_) => tracing::error!("the store did not close within {CLOSING:?}"),
-        }
-        self.0.phase.send_replace(Phase::Stopped);
-        let handlers = self.0.handlers.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(handlers) = handlers {
-            handlers.shutdown_background();
-        }
-    }
-
-    /// Drains, then closes.
+    /// Stops everything in order: fetching at once, handlers by `deadline`, and what still runs then
+    /// is given back uncharged; the store is the last to go.
     pub async fn stop(&self, deadline: Duration) -> StopReport {
-        let report = self.drain(deadline).await;
-        self.close().await;
+        self.begin_drain();
+        let report = self.0.supervisor.stop(deadline).await;
+        self.0.phase.send_replace(Phase::Stopped);
+        self.0.shut();
         report
+    }
+}
+
+/// Puts other kinds and queues in force.
+#[derive(Debug, Clone)]
+pub struct Reload {
+    live: Arc<Live>,
+    layers: Stack,
+}
+
+impl Reload {
+    /// Does it. What runs goes on as it was begun.
+    pub fn apply(&self, registry: Registry) {
+        self.live.set_registry(registry.inside(&self.layers));
+    }
+}
+
+/// Starts everything, and says when it runs.
+async fn begin(supervisor: Supervisor, phase: watch::Sender<Phase>) {
+    supervisor.launch();
+    if supervisor.settled().await.is_ok() {
+        phase.send_if_modified(|phase| {
+            let starting = *phase == Phase::Starting;
+            if starting {
+                *phase = Phase::Ready;
+            }
+            starting
+        });
+    }
+}
+
+/// Shows in the metrics how everything is, whenever that changes.
+async fn show(statuses: Statuses, telemetry: Arc<Telemetry>) {
+    let shown = statuses.until(|all| {
+        telemetry.components(all);
+        false
+    });
+    shown.await;
+}
+
+impl Inner {
+    /// Ends the threads. A runtime must not be dropped inside another one.
+    fn shut(&self) {
+        self.context.executor.shut();
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(threads) = threads {
+            threads.shutdown_background();
+        }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.stop_duties.cancel();
         self.context.fetching.cancel();
-        // A runtime must not be dropped inside another one.
-        let handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(handlers) = handlers {
-            handlers.shutdown_background();
-        }
+        self.shut();
     }
 }
 

@@ -6,16 +6,31 @@
 //! live above.
 
 mod consumer;
+mod drain;
 pub mod engine;
+pub mod exec;
 pub mod handler;
 pub mod intake;
+pub mod layers;
+pub mod live;
 pub mod nearest;
 pub mod notify;
+pub mod outgoing;
+mod panic;
+mod parts;
+pub mod queues;
 pub mod registry;
+pub mod schema;
+pub mod signature;
 pub mod stall;
+pub mod supervisor;
+pub mod tasks;
 pub mod telemetry;
 pub mod upkeep;
 
-pub use engine::{Engine, Options, Phase, StopReport, StoreHealth};
+pub use engine::{Engine, EngineError, Failed, Options, Phase, StoreHealth};
 pub use intake::{FieldError, Intake, Submission, SubmitError};
-pub use registry::{Kind, Queue, Registry};
+pub use live::Live;
+pub use queues::{QueueView, Queues};
+pub use registry::{Kind, Registry};
+pub use tasks::{ActError, Runners, Tasks};

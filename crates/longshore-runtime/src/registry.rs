@@ -1,13 +1,17 @@
 //! Which kinds and queues there are, and who runs them.
 
 use crate::handler::BoxHandler;
+use crate::layers::Stack;
+use crate::schema::Schema;
+use longshore_core::queue::QueueSettings;
+use longshore_core::rule::ErrorRule;
 use longshore_core::{KindName, QueueName, RetryPolicy, Span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Slots of a queue that says nothing: so many of its tasks run at once in this process.
-pub const DEFAULT_SLOTS: usize = 16;
+/// How long a handler that is told to stop may go on, unless its kind says otherwise.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// A kind: what may be submitted, its defaults, and who runs it.
 #[derive(Debug, Clone)]
@@ -18,8 +22,19 @@ pub struct Kind {
     pub queue: QueueName,
     /// When a failed attempt is tried again. Default: exponential, 4 attempts.
     pub retry: RetryPolicy,
+    /// Failures that are treated in another way; the first that matches. Default: none.
+    pub on_error: Vec<ErrorRule>,
     /// How long one attempt may take. Default: 5 min.
     pub timeout: Span,
+    /// How long all attempts of a task may take together, unless it says otherwise. Default: no
+    /// limit.
+    pub total_timeout: Option<Span>,
+    /// What payloads must look like. Default: anything.
+    pub schema: Option<Schema>,
+    /// How long a running handler may go on once its task was cancelled. Default: 10 s.
+    pub grace: Duration,
+    /// Layers around its handler, inside of those for all kinds. Default: none.
+    pub layers: Stack,
     /// Who runs it.
     pub handler: BoxHandler,
 }
@@ -31,22 +46,38 @@ impl Kind {
             name,
             queue: QueueName::default(),
             retry: RetryPolicy::default(),
+            on_error: Vec::new(),
             timeout: Span(Duration::from_secs(300)),
+            total_timeout: None,
+            schema: None,
+            grace: DEFAULT_GRACE,
+            layers: Stack::default(),
             handler,
         }
     }
-}
 
-/// A queue of this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Queue {
-    /// So many of its tasks run at once in this process. Default: 16.
-    pub slots: usize,
-}
+    /// Where its tasks wait unless they say otherwise.
+    pub fn queue(mut self, queue: QueueName) -> Self {
+        self.queue = queue;
+        self
+    }
 
-impl Default for Queue {
-    fn default() -> Self {
-        Self { slots: DEFAULT_SLOTS }
+    /// When a failed attempt is tried again.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How long one attempt may take: 100 ms to 24 h.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Span(timeout);
+        self
+    }
+
+    /// How long all attempts of a task may take together, unless it says otherwise.
+    pub fn total_timeout(mut self, timeout: Duration) -> Self {
+        self.total_timeout = Some(Span(timeout));
+        self
     }
 }
 
@@ -54,12 +85,12 @@ impl Default for Queue {
 #[derive(Debug, Clone)]
 pub struct Registry {
     kinds: BTreeMap<KindName, Arc<Kind>>,
-    queues: BTreeMap<QueueName, Queue>,
+    queues: BTreeMap<QueueName, QueueSettings>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        let queues = BTreeMap::from([(QueueName::default(), Queue::default())]);
+        let queues = BTreeMap::from([(QueueName::default(), QueueSettings::default())]);
         Self { kinds: BTreeMap::new(), queues }
     }
 }
@@ -72,8 +103,17 @@ impl Registry {
     }
 
     /// Adds a queue, or replaces the one of that name.
-    pub fn add_queue(&mut self, name: QueueName, queue: Queue) {
-        self.queues.insert(name, queue);
+    pub fn add_queue(&mut self, name: QueueName, settings: QueueSettings) {
+        self.queues.insert(name, settings);
+    }
+
+    /// Puts the handlers of all kinds inside of these layers.
+    pub(crate) fn inside(mut self, layers: &Stack) -> Self {
+        for kind in self.kinds.values_mut() {
+            let handler = layers.around(&kind.layers).wrap(kind.handler.clone());
+            *kind = Arc::new(Kind { handler, ..(**kind).clone() });
+        }
+        self
     }
 
     /// Returns a kind.
@@ -86,13 +126,13 @@ impl Registry {
         self.kinds.values()
     }
 
-    /// Returns a queue's own name for `name`, if there is such a queue.
-    pub fn queue(&self, name: &str) -> Option<(&QueueName, &Queue)> {
+    /// Returns a queue's own name for `name`, and what is configured, if there is such a queue.
+    pub fn queue(&self, name: &str) -> Option<(&QueueName, &QueueSettings)> {
         self.queues.get_key_value(name)
     }
 
     /// Returns all queues, by name.
-    pub fn queues(&self) -> impl Iterator<Item = (&QueueName, &Queue)> {
+    pub fn queues(&self) -> impl Iterator<Item = (&QueueName, &QueueSettings)> {
         self.queues.iter()
     }
 }

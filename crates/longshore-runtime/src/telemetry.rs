@@ -3,6 +3,9 @@
 //! Each runtime has its own registry: two in one process do not meet. Label values come from
 //! names that were checked, never from raw requests.
 
+use crate::drain::Drain;
+use crate::layers::ENDINGS;
+use crate::supervisor::ComponentStatus;
 use longshore_core::state::STATES;
 use longshore_core::store::Count;
 use longshore_core::task::Accepted;
@@ -40,6 +43,18 @@ struct Standing {
     state: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Named {
+    component: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    queue: String,
+    kind: String,
+    outcome: &'static str,
+}
+
 type Times = Family<Sort, Histogram, fn() -> Histogram>;
 
 /// The handles of one (queue, kind), found once.
@@ -50,6 +65,9 @@ struct PerKind {
     attempts: [Counter; STATES.len()],
     wait: Histogram,
     run: Histogram,
+    running: Gauge,
+    /// In the order of [`ENDINGS`].
+    outcomes: [Counter; ENDINGS.len()],
 }
 
 /// The metrics of one runtime.
@@ -60,9 +78,14 @@ pub struct Telemetry {
     attempts: Family<Ended, Counter>,
     wait: Times,
     run: Times,
+    running: Family<Sort, Gauge>,
+    outcomes: Family<Answered, Counter>,
     tasks: Family<Standing, Gauge>,
     stale: Counter,
     store_bytes: Gauge,
+    drain: Drain,
+    component_ready: Family<Named, Gauge>,
+    component_restarts: Family<Named, Gauge>,
     kinds: RwLock<HashMap<(QueueName, KindName), Arc<PerKind>>>,
 }
 
@@ -75,9 +98,14 @@ impl Default for Telemetry {
             attempts: Family::default(),
             wait: times(),
             run: times(),
+            running: Family::default(),
+            outcomes: Family::default(),
             tasks: Family::default(),
             stale: Counter::default(),
             store_bytes: Gauge::default(),
+            drain: Drain::default(),
+            component_ready: Family::default(),
+            component_restarts: Family::default(),
             kinds: RwLock::default(),
             registry: Mutex::default(),
         };
@@ -100,6 +128,16 @@ impl Default for Telemetry {
             Unit::Seconds,
             telemetry.run.clone(),
         );
+        registry.register(
+            "longshore_attempts_running",
+            "Handlers that run",
+            telemetry.running.clone(),
+        );
+        registry.register(
+            "longshore_outcomes",
+            "Handlers that returned, by how",
+            telemetry.outcomes.clone(),
+        );
         registry.register("longshore_tasks", "Tasks there are, by state", telemetry.tasks.clone());
         registry.register(
             "longshore_ends_refused",
@@ -111,6 +149,16 @@ impl Default for Telemetry {
             "What tasks use",
             Unit::Bytes,
             telemetry.store_bytes.clone(),
+        );
+        registry.register(
+            "longshore_component_ready",
+            "Whether a component and all that it needs run",
+            telemetry.component_ready.clone(),
+        );
+        registry.register(
+            "longshore_component_restarts",
+            "How often a component was started again",
+            telemetry.component_restarts.clone(),
         );
         *telemetry.registry.lock().unwrap_or_else(PoisonError::into_inner) = registry;
         telemetry
@@ -129,11 +177,18 @@ impl Telemetry {
             kind: kind.to_string(),
             became: state.as_str(),
         };
+        let answered = |outcome: &'static str| Answered {
+            queue: queue.to_string(),
+            kind: kind.to_string(),
+            outcome,
+        };
         let made = Arc::new(PerKind {
             attempts: STATES.map(|state| self.attempts.get_or_create(&ended(state)).clone()),
             accepted: self.accepted.get_or_create(&sort).clone(),
             wait: self.wait.get_or_create(&sort).clone(),
             run: self.run.get_or_create(&sort).clone(),
+            running: self.running.get_or_create(&sort).clone(),
+            outcomes: ENDINGS.map(|one| self.outcomes.get_or_create(&answered(one)).clone()),
         });
         self.kinds.write().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
         made
@@ -157,6 +212,16 @@ impl Telemetry {
         per_kind.wait.observe(waited.as_secs_f64());
         per_kind.run.observe(ran.as_secs_f64());
         per_kind.attempts[became as usize].inc();
+        if became.is_end() {
+            self.drain.ended();
+        }
+    }
+
+    /// Shows one more handler that runs, until what this returns is dropped.
+    pub fn running(&self, queue: &QueueName, kind: &KindName) -> Running {
+        let per_kind = self.per_kind(queue, kind);
+        per_kind.running.inc();
+        Running(per_kind)
     }
 
     /// Counts an end that came too late.
@@ -167,12 +232,32 @@ impl Telemetry {
     /// Shows how many tasks there are.
     pub fn standing(&self, counts: &[Count], store_bytes: u64) {
         self.tasks.clear();
+        let waiting = |count: &&Count| !count.state.is_end() && count.state != State::Running;
+        self.drain.note_waiting(counts.iter().filter(waiting).map(|count| count.count).sum());
         for count in counts {
             let label = Standing { queue: count.queue.to_string(), state: count.state.as_str() };
             let number = i64::try_from(count.count).unwrap_or(i64::MAX);
             self.tasks.get_or_create(&label).inc_by(number);
         }
         self.store_bytes.set(i64::try_from(store_bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Shows how components are. Those that are not among them are shown no more.
+    pub fn components(&self, all: &[ComponentStatus]) {
+        self.component_ready.clear();
+        self.component_restarts.clear();
+        for one in all {
+            let label = Named { component: one.name.clone() };
+            let restarts = i64::try_from(one.restarts).unwrap_or(i64::MAX);
+            self.component_ready.get_or_create(&label).set(i64::from(one.ready));
+            self.component_restarts.get_or_create(&label).set(restarts);
+        }
+    }
+
+    /// Returns when it is worth to come back for one who was turned away: when a tenth of what waits
+    /// will be worked off, as fast as it went in the last ten seconds. 1 to 60 s.
+    pub fn retry_after(&self) -> Duration {
+        self.drain.retry_after()
     }
 
     /// Lets the floor above add its own metrics.
@@ -187,5 +272,24 @@ impl Telemetry {
         // Writing to a string cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
         text
+    }
+}
+
+/// A handler that runs.
+#[derive(Debug)]
+pub struct Running(Arc<PerKind>);
+
+impl Running {
+    /// Counts how it ended, in the word of the outcome.
+    pub(crate) fn ended(self, word: &'static str) {
+        if let Some(at) = ENDINGS.iter().position(|one| *one == word) {
+            self.0.outcomes[at].inc();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.dec();
     }
 }

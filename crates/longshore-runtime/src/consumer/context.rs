@@ -1,32 +1,40 @@
 //! What every attempt of a process shares.
 
+use super::executor::Executor;
+use super::record::Ends;
+use super::running::Running;
+use super::slots::Slots;
+use crate::live::Live;
 use crate::notify::Hub;
-use crate::registry::Registry;
 use crate::stall::StallWatch;
 use crate::telemetry::Telemetry;
 use crate::upkeep::Nudge;
-use longshore_core::Clock;
 use longshore_core::store::{Store, StoreError};
-use std::sync::Arc;
-use tokio::sync::{Semaphore, watch};
+use longshore_core::{Clock, QueueName};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What every attempt of a process shares.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) live: Arc<Live>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) nudge: Nudge,
     pub(crate) stall: StallWatch,
-    /// Ends that were not recorded yet take a place here before their slot is freed.
-    pub(crate) recording: Arc<Semaphore>,
+    pub(crate) executor: Executor,
+    pub(crate) running: Arc<Running>,
+    /// The slots of all queues that there were: what runs holds them, whatever is set anew.
+    pub(crate) slots: Mutex<HashMap<QueueName, Slots>>,
+    pub(crate) ends: Ends,
+    /// Names this life of this process.
+    pub(crate) worker: Arc<str>,
     /// Cancelled when no new work is to be fetched.
     pub(crate) fetching: CancellationToken,
-    /// Cancelled when what still runs is to be given back.
-    pub(crate) releasing: CancellationToken,
     /// Set when the store cannot go on.
     pub(crate) fatal: watch::Sender<Option<StoreError>>,
 }

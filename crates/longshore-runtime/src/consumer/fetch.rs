@@ -1,67 +1,205 @@
-//! Keeps the slots of one queue filled.
+//! Keeps the slots of the queues filled.
 
 use super::attempt;
 use super::context::Context;
-use super::slots::Slots;
-use longshore_core::store::{Claim, ErrorClass, Hold, Want};
+use super::opening::Opening;
+use super::rate::Bucket;
+use super::slots::{Slot, Slots};
+use crate::live::{Now, at_once};
+use crate::supervisor::{ComponentError, Life};
+use longshore_core::queue::QueueSettings;
+use longshore_core::store::{Claim, ErrorClass, Hold, Leased, Want};
 use longshore_core::{KindName, QueueName, failpoint};
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// Claims that each queue makes at the same time: while one is answered, another one waits at the
+/// store, so that what comes in meanwhile is handed over at once.
+const CLAIMS: usize = 2;
 /// How long one claim waits for work; a claim that comes back empty is made again.
 const WAIT: Duration = Duration::from_secs(20);
 /// Pause after a failure of the store, doubled up to the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
+/// Fetches all queues of the registry as it changes, until fetching is stopped.
+pub(crate) async fn run(
+    cx: Arc<Context>,
+    attempts: TaskTracker,
+    life: Life,
+) -> Result<(), ComponentError> {
+    let stop = cx.fetching.child_token();
+    let stopping = life.token();
+    let mut live = cx.live.watch();
+    let mut queues: HashMap<QueueName, Fetch> = HashMap::new();
+    let mut loops = JoinSet::new();
+    loop {
+        let now = live.borrow_and_update().clone();
+        queues.retain(|name, fetch| {
+            let stays = now.registry.queue(name.as_str()).is_some();
+            if !stays {
+                fetch.stop.cancel();
+            }
+            stays
+        });
+        for (name, _) in now.registry.queues() {
+            let settings = now.settings(name);
+            if let Some(fetch) = queues.get(name) {
+                fetch.change(settings);
+                continue;
+            }
+            let fetch = Fetch::new(name.clone(), settings, stop.child_token(), &cx);
+            for _ in 0..CLAIMS {
+                loops.spawn(fetch.clone().run(cx.clone(), attempts.clone()));
+            }
+            queues.insert(name.clone(), fetch);
+        }
+        tokio::select! {
+            () = stopping.cancelled() => break,
+            () = stop.cancelled() => stopping.cancelled().await,
+            _ = live.changed() => {}
+            Some(ended) = loops.join_next() => ended.map_err(ComponentError::failed)?,
+        }
+    }
+    stop.cancel();
+    while let Some(ended) = loops.join_next().await {
+        ended.map_err(ComponentError::failed)?;
+    }
+    Ok(())
+}
+
 /// Fetches the tasks of one queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Fetch {
-    pub(crate) queue: QueueName,
-    pub(crate) kinds: Arc<[KindName]>,
-    pub(crate) slots: Slots,
-    pub(crate) worker: Arc<str>,
+struct Fetch {
+    queue: QueueName,
+    slots: Slots,
+    bucket: Arc<Mutex<Bucket>>,
+    stop: CancellationToken,
 }
 
 impl Fetch {
-    /// Claims until fetching is stopped; every task that was handed out is run.
-    pub(crate) async fn run(self, cx: Arc<Context>, attempts: TaskTracker) {
+    fn new(
+        queue: QueueName,
+        settings: QueueSettings,
+        stop: CancellationToken,
+        cx: &Context,
+    ) -> Self {
+        let count = at_once(&settings);
+        let mut all = cx.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slots = all.entry(queue.clone()).or_insert_with(|| Slots::new(count, CLAIMS)).clone();
+        slots.resize(count);
+        let bucket = Arc::new(Mutex::new(Bucket::new(settings.rate, Instant::now())));
+        Self { queue, slots, bucket, stop }
+    }
+
+    fn change(&self, settings: QueueSettings) {
+        self.slots.resize(at_once(&settings));
+        self.bucket().change(settings.rate, Instant::now());
+    }
+
+    fn bucket(&self) -> MutexGuard<'_, Bucket> {
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Claims until it is stopped; every task that was handed out is run.
+    async fn run(self, cx: Arc<Context>, attempts: TaskTracker) {
         let mut pause = BACKOFF.0;
-        while let Some(mut free) = cx.fetching.run_until_cancelled(self.slots.take()).await {
+        let mut live = cx.live.watch();
+        let mut blocked = cx.executor.blocked();
+        let mut now = live.borrow_and_update().clone();
+        let mut kinds = kinds_of(&now);
+        while let Some(free) = self.stop.run_until_cancelled(self.slots.take()).await {
+            if live.has_changed().unwrap_or(false) {
+                now = live.borrow_and_update().clone();
+                kinds = kinds_of(&now);
+            }
+            let taken = self.bucket().take(free.len(), Instant::now());
+            let slots = match taken {
+                Ok(slots) => slots,
+                Err(wait) => {
+                    drop(free);
+                    tokio::select! {
+                        () = self.stop.cancelled() => return,
+                        () = tokio::time::sleep(wait) => {}
+                        _ = live.changed() => live.mark_changed(),
+                    }
+                    continue;
+                }
+            };
+            let want = Want { queue: self.queue.clone(), kinds: kinds.clone(), slots };
             let claim = Claim {
-                worker: self.worker.clone(),
+                worker: cx.worker.clone(),
                 hold: Hold::Process,
-                wants: vec![Want {
-                    queue: self.queue.clone(),
-                    kinds: self.kinds.clone(),
-                    slots: free.len(),
-                }],
+                wants: vec![want],
                 wait: WAIT,
             };
-            // A dropped claim hands nothing out, so stopping here loses nothing.
-            let claimed = cx.fetching.run_until_cancelled(cx.store.claim(claim)).await;
+            // A dropped claim hands nothing out, so leaving it loses nothing.
+            let claimed = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return self.bucket().settle(slots, 0),
+                _ = live.changed() => {
+                    live.mark_changed();
+                    Ok(Vec::new()) // asked anew, for what holds now
+                }
+                () = is(&mut blocked, true) => {
+                    Ok(Vec::new()) // whoever cannot run anything takes nothing
+                }
+                claimed = cx.store.claim(claim) => claimed,
+            };
             let leased = match claimed {
-                None => return,
-                Some(Ok(leased)) => leased,
-                Some(Err(error)) if error.class() == ErrorClass::Final => {
+                Ok(leased) => leased,
+                Err(error) if error.class() == ErrorClass::Final => {
                     cx.fatal.send_replace(Some(error));
                     return;
                 }
-                Some(Err(error)) => {
+                Err(error) => {
                     tracing::warn!(queue = %self.queue, %error, "claiming failed, will be tried again");
+                    self.bucket().settle(slots, 0);
                     drop(free);
-                    let _ = cx.fetching.run_until_cancelled(tokio::time::sleep(pause)).await;
+                    let _ = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
                     pause = (pause * 2).min(BACKOFF.1);
                     continue;
                 }
             };
             pause = BACKOFF.0;
+            self.bucket().settle(slots, leased.len());
             // An injected error has no meaning here: what was handed out must be run.
             let _ = failpoint::pass("consumer.claimed");
-            for task in leased {
-                let slot = free.pop();
-                attempts.spawn(attempt::run(task, slot, cx.clone()));
-            }
+            begin(leased, free, &now, &cx, &attempts);
+            let _ = self.stop.run_until_cancelled(is(&mut blocked, false)).await;
         }
     }
+}
+
+/// Returns once the value is `wanted`.
+async fn is(value: &mut watch::Receiver<bool>, wanted: bool) {
+    // The other end lives as long as the context does.
+    let _ = value.wait_for(|value| *value == wanted).await;
+}
+
+/// Gives each task its slot and a place among the handlers.
+fn begin(
+    leased: Vec<Leased>,
+    free: Vec<Slot>,
+    now: &Now,
+    cx: &Arc<Context>,
+    attempts: &TaskTracker,
+) {
+    let lost = cx.stall.lost();
+    // The store never hands out more than there are slots.
+    for (task, slot) in leased.into_iter().zip(free) {
+        let kind = now.registry.kind(task.kind.as_str()).cloned();
+        let opening = Opening::new(task, kind, lost);
+        cx.running.insert(&opening);
+        let run = attempt::run(opening, slot, attempts.token(), cx.clone());
+        cx.executor.handle().spawn(run);
+    }
+}
+
+fn kinds_of(now: &Now) -> Arc<[KindName]> {
+    now.registry.kinds().map(|kind| kind.name.clone()).collect()
 }

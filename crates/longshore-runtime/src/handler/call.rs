@@ -1,10 +1,30 @@
 //! One call of a handler, and what the handler may ask of it.
 
+use super::Progress;
+use crate::layers::Next;
+use crate::registry::DEFAULT_GRACE;
 use longshore_core::store::Leased;
-use longshore_core::{KindName, QueueName, TaskId, TenantName, Timestamp, Token};
+use longshore_core::{KindName, Payload, QueueName, TaskId, TenantName, Timestamp, Token};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// Largest progress, in bytes.
+const MAX_PROGRESS: usize = 4_096;
+
+/// A progress that cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum BadProgress {
+    /// It cannot be written as JSON.
+    #[error("the progress cannot be JSON: {0}")]
+    NotJson(#[source] serde_json::Error),
+    /// It is larger than 4 KiB.
+    #[error("the progress has {bytes} bytes, at most 4096 can be shown")]
+    TooLarge {
+        /// How large it is.
+        bytes: usize,
+    },
+}
 
 /// One call of a handler.
 #[derive(Debug, Clone)]
@@ -12,13 +32,28 @@ pub struct Call {
     pub(crate) task: Arc<Leased>,
     pub(crate) deadline: Instant,
     pub(crate) cancel: CancellationToken,
+    pub(crate) progress: Arc<Progress>,
+    /// How long it may go on once it is told to stop.
+    pub(crate) grace: Duration,
+    /// The rest of the stack, while the call passes a layer that was made for tower.
+    pub(crate) next: Option<Box<Next>>,
 }
 
 impl Call {
     /// Makes the call of an opening, which has so much time.
-    pub(crate) fn new(task: Arc<Leased>, allowed: Duration, cancel: CancellationToken) -> Self {
+    pub(crate) fn new(
+        task: Arc<Leased>,
+        allowed: Duration,
+        cancel: CancellationToken,
+        progress: Arc<Progress>,
+    ) -> Self {
         let deadline = Instant::now() + allowed;
-        Self { task, deadline, cancel }
+        Self { task, deadline, cancel, progress, grace: DEFAULT_GRACE, next: None }
+    }
+
+    /// Returns what a handler may ask of this call.
+    pub fn cx(&self) -> Cx {
+        Cx(self.clone())
     }
 }
 
@@ -86,6 +121,20 @@ impl Cx {
     /// Returns when this attempt's time is up; later if the whole process stands still meanwhile.
     pub fn deadline(&self) -> Instant {
         self.0.deadline
+    }
+
+    /// Says how far the work is: any JSON value of at most 4 KiB, shown as the task's `progress`
+    /// within half a second. What is said faster than that is skipped, but for the last word.
+    ///
+    /// # Errors
+    /// If the value cannot be written as JSON, or is larger.
+    pub fn progress(&self, value: impl serde::Serialize) -> Result<(), BadProgress> {
+        let text = serde_json::to_string(&value).map_err(BadProgress::NotJson)?;
+        if text.len() > MAX_PROGRESS {
+            return Err(BadProgress::TooLarge { bytes: text.len() });
+        }
+        self.0.progress.say(Payload::from_json(text));
+        Ok(())
     }
 
     /// Returns once the handler should stop: it was cancelled, or the process is stopping.

@@ -25,8 +25,11 @@ mod answer;
 mod call;
 mod extract;
 mod function;
+mod progress;
+pub mod remote;
 
-pub use answer::{HandlerError, IntoOutcome, Json};
-pub use call::{Call, Cx};
+pub use answer::{Classify, HandlerError, IntoOutcome, Json};
+pub use call::{BadProgress, Call, Cx};
 pub use extract::{FromCall, MissingState, Payload, State, States};
 pub use function::{BoxHandler, Handler, HandlerFn, boxed, nothing};
+pub(crate) use progress::Progress;

@@ -2,6 +2,7 @@
 
 use super::Submission;
 use super::validate::{FieldError, validate};
+use crate::live::Live;
 use crate::notify::Hub;
 use crate::registry::Registry;
 use crate::telemetry::Telemetry;
@@ -34,7 +35,7 @@ pub enum SubmitError {
 #[derive(Debug)]
 pub struct Intake {
     store: Arc<dyn Store>,
-    registry: Arc<Registry>,
+    live: Arc<Live>,
     clock: Arc<dyn Clock>,
     hub: Arc<Hub>,
     nudge: Nudge,
@@ -43,26 +44,29 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Makes an intake into `store` for the kinds of `registry`.
+    /// Makes an intake into `store` for the kinds that are in force.
     pub(crate) fn new(
         store: Arc<dyn Store>,
-        registry: Arc<Registry>,
+        live: Arc<Live>,
         clock: Arc<dyn Clock>,
         hub: Arc<Hub>,
         nudge: Nudge,
         telemetry: Arc<Telemetry>,
     ) -> Self {
-        Self { store, registry, clock, hub, nudge, telemetry, stopped: AtomicBool::new(false) }
+        Self { store, live, clock, hub, nudge, telemetry, stopped: AtomicBool::new(false) }
     }
 
-    /// Returns the kinds and queues that may be named.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    /// Returns the kinds and queues that may be named right now.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.live.registry()
     }
 
     /// Judges a wish without accepting it.
     pub fn validate(&self, wish: Submission) -> Result<Valid<NewTask>, Vec<FieldError>> {
-        validate(wish, &self.registry, self.clock.now())
+        let now = self.live.now();
+        let mut task = validate(wish, &now.registry, self.clock.now())?.into_inner();
+        task.backlog = now.settings(&task.queue).backlog;
+        Ok(Valid::vouch(task))
     }
 
     /// Accepts a wish. Returns once the task is durable.
@@ -70,7 +74,7 @@ impl Intake {
     /// A known idempotency key is answered before the request is judged, so that a repeated one
     /// gets its first answer even if its kind is gone.
     pub async fn submit(&self, wish: Submission) -> Result<Accepted, SubmitError> {
-        if self.stopped.load(Ordering::Relaxed) {
+        if !self.is_open() {
             return Err(SubmitError::Stopping);
         }
         let key = wish.idempotency.clone().map(|key| (wish.tenant.clone(), key));
@@ -87,6 +91,17 @@ impl Intake {
         };
         let accepted = self.accept(vec![task]).await?.pop().ok_or(StoreError::Closed)??;
         Ok(accepted)
+    }
+
+    /// Accepts what was judged, unless the process is stopping; one answer for each.
+    pub async fn submit_all(
+        &self,
+        tasks: Vec<Valid<NewTask>>,
+    ) -> Result<Vec<Result<Accepted, Refused>>, SubmitError> {
+        if !self.is_open() {
+            return Err(SubmitError::Stopping);
+        }
+        Ok(self.accept(tasks).await?)
     }
 
     /// Accepts what was judged; one answer for each.

@@ -5,21 +5,56 @@ use crate::nearest::nearest;
 use crate::registry::{Kind, Registry};
 use longshore_core::readiness::MAX_PRIORITY;
 use longshore_core::retry::MAX_ATTEMPTS;
-use longshore_core::{KindName, NewTask, QueueName, Span, TaskId, Timestamp, Valid};
+use longshore_core::task::UniqueWhile;
+use longshore_core::{KindName, NewTask, Payload, QueueName, Span, TaskId, Timestamp, Valid};
 use std::time::Duration;
 
 /// Most tags a task may have.
 pub const MAX_TAGS: usize = 16;
 /// Most headers a task may have.
 pub const MAX_HEADERS: usize = 32;
-/// Longest tag or header name, in characters.
+/// Longest tag, header name, `order_key` or `unique.key`, in characters.
 const MAX_WORD: usize = 128;
 /// Longest header value, in bytes.
 const MAX_HEADER_VALUE: usize = 1_024;
 /// Shortest and longest `timeout`.
 const TIMEOUT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(86_400));
-/// Farthest `run_at`, `delay` and `expires_in`: ten years.
+/// Farthest `run_at`, `delay`, `expires_in`, `total_timeout` and `unique.while`: ten years.
 const HORIZON: Duration = Duration::from_secs(3_653 * 86_400);
+
+/// Header names that mean something to the envelope or to a broker; one that ends in `-` stands for
+/// all that begin so. The `x-` names are RabbitMQ's: arguments of queues, exchanges, consumers and
+/// messages, and what it adds to dead letters.
+const RESERVED: [&str; 28] = [
+    "ls-",
+    "nats-",
+    "cc",
+    "bcc",
+    "reply-to",
+    "expiration",
+    "x-cancel-on-ha-failover",
+    "x-consumer-timeout",
+    "x-dead-letter-",
+    "x-death",
+    "x-death-",
+    "x-delay",
+    "x-delayed-type",
+    "x-delivery-count",
+    "x-delivery-limit",
+    "x-expires",
+    "x-first-death-",
+    "x-ha-",
+    "x-last-death-",
+    "x-match",
+    "x-max-",
+    "x-message-ttl",
+    "x-opt-",
+    "x-overflow",
+    "x-priority",
+    "x-queue-",
+    "x-single-active-consumer",
+    "x-stream-",
+];
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -63,7 +98,12 @@ pub fn validate(
     let queue = queue_of(&wish, kind, registry, &mut faults);
     let run_at = time_of(&wish, now, &mut faults);
     check_words(&wish, &mut faults);
+    check_order(&wish, &mut faults);
     check_numbers(&wish, &mut faults);
+    if let Some(schema) = kind.and_then(|kind| kind.schema.as_ref()) {
+        let payload = wish.payload.as_ref().map_or("null", Payload::as_str);
+        faults.0.extend(schema.check(payload));
+    }
     let (Some(kind), Some(queue), []) = (kind, queue, faults.0.as_slice()) else {
         return Err(faults.0);
     };
@@ -81,9 +121,13 @@ pub fn validate(
     task.max_attempts =
         wish.max_attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(kind.retry.attempts());
     task.timeout = wish.timeout.unwrap_or(kind.timeout);
+    task.total_timeout = wish.total_timeout.or(kind.total_timeout);
     task.expires_in = wish.expires_in;
+    task.order_key = wish.order_key;
+    task.unique = wish.unique;
     task.tags = wish.tags;
     task.headers = wish.headers;
+    task.replay_of = wish.replay_of;
     task.traceparent = wish.traceparent;
     task.idempotency = wish.idempotency;
     Ok(Valid::vouch(task))
@@ -161,12 +205,8 @@ fn check_words(wish: &Submission, faults: &mut Faults) {
         format!("at most {MAX_TAGS}, are {}", wish.tags.len())
     });
     for (i, tag) in wish.tags.iter().enumerate() {
-        let length = tag.chars().count();
-        if !(1..=MAX_WORD).contains(&length) || has_control(tag) {
-            faults.add(
-                format!("tags[{i}]"),
-                "must have 1 to 128 characters and no control characters",
-            );
+        if !is_word(tag) {
+            faults.add(format!("tags[{i}]"), WORD);
         }
     }
     faults.unless(wish.headers.len() <= MAX_HEADERS, "headers", || {
@@ -183,6 +223,32 @@ fn check_words(wish: &Submission, faults: &mut Faults) {
     }
 }
 
+/// A lane is an order of accepting, so a time of its own does not go with it.
+fn check_order(wish: &Submission, faults: &mut Faults) {
+    if let Some(key) = &wish.order_key {
+        faults.unless(is_word(key), "order_key", || WORD.into());
+        let at = wish.run_at.map(|_| "run_at").or(wish.delay.map(|_| "delay"));
+        if let Some(at) = at {
+            faults.add("order_key", format!("must not be given together with {at}"));
+        }
+    }
+    if let Some(unique) = &wish.unique {
+        faults.unless(is_word(&unique.key), "unique.key", || WORD.into());
+        if let UniqueWhile::Window(window) = unique.hold {
+            faults.unless(!window.is_zero() && window <= HORIZON, "unique.while", || {
+                "must be more than 0s and at most ten years".into()
+            });
+        }
+    }
+}
+
+/// What is said of a text that [`is_word`] refuses.
+const WORD: &str = "must have 1 to 128 characters and no control characters";
+
+fn is_word(text: &str) -> bool {
+    (1..=MAX_WORD).contains(&text.chars().count()) && !has_control(text)
+}
+
 /// Names that are the envelope's own or a broker's, and such that no broker could carry.
 fn bad_header_name(name: &str) -> Option<String> {
     let lower = name.to_ascii_lowercase();
@@ -190,8 +256,7 @@ fn bad_header_name(name: &str) -> Option<String> {
     if !(1..=MAX_WORD).contains(&name.len()) || !name.bytes().all(token) {
         return Some("must be an HTTP header name of 1 to 128 characters".into());
     }
-    let taken = ["ls-", "nats-", "x-", "cc", "bcc", "reply-to", "expiration"];
-    let reserved = taken
+    let reserved = RESERVED
         .iter()
         .find(|word| if word.ends_with('-') { lower.starts_with(**word) } else { lower == **word });
     reserved.map(|word| match word.strip_suffix('-') {
@@ -220,6 +285,11 @@ fn check_numbers(wish: &Submission, faults: &mut Faults) {
             "must be 100ms to 24h".into()
         });
     }
+    if let Some(Span(total)) = wish.total_timeout {
+        faults.unless((TIMEOUT.0..=HORIZON).contains(&total), "total_timeout", || {
+            "must be 100ms to ten years".into()
+        });
+    }
     if let Some(Span(expires)) = wish.expires_in {
         faults.unless(!expires.is_zero() && expires <= HORIZON, "expires_in", || {
             "must be more than 0s and at most ten years".into()
@@ -231,6 +301,7 @@ fn check_numbers(wish: &Submission, faults: &mut Faults) {
 mod tests {
     use super::*;
     use crate::handler::nothing;
+    use longshore_core::task::{OnConflict, Unique};
 
     fn judge(change: impl FnOnce(&mut Submission)) -> Vec<String> {
         let mut registry = Registry::default();
@@ -257,7 +328,14 @@ mod tests {
             wish.priority = Some(10);
             wish.max_attempts = Some(0);
             wish.timeout = Some(Span(Duration::from_millis(99)));
+            wish.total_timeout = Some(Span(Duration::from_millis(99)));
             wish.expires_in = Some(Span::default());
+            wish.order_key = Some(String::new());
+            wish.unique = Some(Unique {
+                key: "x".repeat(129),
+                hold: UniqueWhile::Window(Duration::ZERO),
+                on_conflict: OnConflict::default(),
+            });
             wish.run_at = Some(Timestamp(1));
             wish.delay = Some(Span::default());
             wish.tags = vec![String::new(); 17];
@@ -270,7 +348,11 @@ mod tests {
             "priority",
             "max_attempts",
             "timeout",
+            "total_timeout",
             "expires_in",
+            "order_key",
+            "unique.key",
+            "unique.while",
             "delay",
             "tags",
             "tags[0]",
@@ -281,10 +363,40 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_has_no_times_of_its_own() {
+        let lane = |wish: &mut Submission| wish.order_key = Some("customer-7".into());
+        assert!(judge(lane).is_empty());
+        let with_delay = |wish: &mut Submission| {
+            lane(wish);
+            wish.delay = Some(Span::default());
+        };
+        assert_eq!(judge(with_delay), ["order_key"]);
+        let with_time = |wish: &mut Submission| {
+            lane(wish);
+            wish.run_at = Some(Timestamp(1));
+        };
+        assert_eq!(judge(with_time), ["order_key"]);
+    }
+
+    #[test]
     fn headers_that_belong_to_brokers_are_refused() {
-        for name in ["LS-kind", "Nats-Msg-Id", "x-delay", "bcc", "reply-to", "a b", "", "a\r\n"] {
+        for name in [
+            "LS-kind",
+            "Nats-Msg-Id",
+            "X-Delay",
+            "x-dead-letter-exchange",
+            "x-message-ttl",
+            "bcc",
+            "reply-to",
+            "a b",
+            "",
+            "a\r\n",
+        ] {
             let fields = judge(|wish| wish.headers = vec![(name.into(), "v".into())]);
             assert_eq!(fields, [format!("headers.{name}")]);
+        }
+        for name in ["x-request-id", "x-team", "ls", "natsu"] {
+            assert!(judge(|wish| wish.headers = vec![(name.into(), "v".into())]).is_empty());
         }
         let fields = judge(|wish| wish.headers = vec![("team".into(), "a\r\nb".into())]);
         assert_eq!(fields, ["headers.team"]);

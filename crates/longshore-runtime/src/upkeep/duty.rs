@@ -1,9 +1,8 @@
 //! The shape of a duty and the loop that all of them share.
 
+use crate::supervisor::Task;
 use longshore_core::store::{ErrorClass, StoreError};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// Something that has to be done from time to time.
 #[async_trait::async_trait]
@@ -23,30 +22,33 @@ pub(crate) trait Duty: Send + 'static {
 /// How long a duty waits after a failure of the store.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// Does the duty until `stop`. A failing store is asked again; a final failure ends the duty,
-/// for then the process is stopping.
-pub(crate) fn spawn(tracker: &TaskTracker, stop: CancellationToken, mut duty: impl Duty) {
-    tracker.spawn(async move {
-        loop {
-            let step = stop.run_until_cancelled(duty.step()).await;
-            let pause = match step {
-                None => return,
-                Some(Ok(pause)) => pause,
-                Some(Err(error)) if error.class() == ErrorClass::Final => return,
-                Some(Err(error)) => {
-                    tracing::warn!(duty = duty.name(), %error, "will be tried again");
-                    AFTER_FAILURE
-                }
-            };
-            let wait = async {
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = duty.woken() => {}
-                }
-            };
-            if stop.run_until_cancelled(wait).await.is_none() {
-                return;
-            }
+/// Makes a component of a duty: it is done until the component is told to stop. A failing store is
+/// asked again. After a final failure nothing can be done, for then the process is stopping.
+pub(crate) fn component<D: Duty>(make: impl Fn() -> D + Send + Sync + 'static) -> Task {
+    let name = make().name();
+    Task::new(name, move |life| {
+        let duty = make();
+        async move {
+            let stop = life.token();
+            stop.run_until_cancelled(repeat(duty)).await;
+            Ok(())
         }
-    });
+    })
+}
+
+async fn repeat(mut duty: impl Duty) {
+    loop {
+        let pause = match duty.step().await {
+            Ok(pause) => pause,
+            Err(error) if error.class() == ErrorClass::Final => std::future::pending().await,
+            Err(error) => {
+                tracing::warn!(duty = duty.name(), %error, "will be tried again");
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = duty.woken() => {}
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Duty;
 use crate::engine::StoreHealth;
+use crate::live::Live;
 use crate::telemetry::Telemetry;
 use longshore_core::store::{ErrorClass, Store, StoreError};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(crate) struct Health {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) live: Arc<Live>,
     pub(crate) shown: watch::Sender<StoreHealth>,
     pub(crate) fatal: watch::Sender<Option<StoreError>>,
 }
@@ -25,6 +27,8 @@ impl Health {
         let began = Instant::now();
         let condition = self.store.condition().await?;
         let latency = began.elapsed();
+        // Another process may have set something.
+        let _ = self.live.refresh(&*self.store).await;
         // Slow readers do not make a store that takes work unready.
         if let Ok(counts) = self.store.counters().await {
             self.telemetry.standing(&counts, condition.used_bytes);

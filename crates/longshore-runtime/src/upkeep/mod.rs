@@ -11,7 +11,7 @@ mod pruner;
 mod rescuer;
 
 pub use due::Nudge;
-pub(crate) use duty::{Duty, spawn};
+pub(crate) use duty::{Duty, component};
 pub(crate) use expiry::Expiry;
 pub(crate) use health::Health;
 pub(crate) use pruner::Pruner;

@@ -1,0 +1,152 @@
+//! Everything of the engine that runs, as components.
+
+use crate::consumer::{Context, Handlers, fetch, record, watchdog};
+use crate::engine::StoreHealth;
+use crate::supervisor::{Component, ComponentError, Deadline, Life, Policy, Stopped, Task};
+use crate::upkeep::{Due, Expiry, Health, Pruner, Rescuer, component};
+use longshore_core::store::{Retention, Store};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+/// How long closing the store may take, whatever the deadline.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// Returns all parts.
+pub(crate) fn of(
+    cx: &Arc<Context>,
+    keep: Retention,
+    health: &watch::Sender<StoreHealth>,
+    consume: bool,
+) -> Vec<Arc<dyn Component>> {
+    let attempts = TaskTracker::new();
+    let mut parts: Vec<Arc<dyn Component>> = vec![Arc::new(Kept(cx.store.clone()))];
+    for duty in duties(cx, keep, health) {
+        parts.push(Arc::new(duty.needs(["store"])));
+    }
+    let recording = cx.clone();
+    let recorder = Task::new("recorder", move |life| record::run(recording.clone(), life));
+    parts.push(Arc::new(recorder.needs(["store"])));
+    // While handlers end, somebody must look after those that do not.
+    let needs = vec!["recorder".to_owned(), "watchdog".to_owned()];
+    parts.push(Arc::new(Handlers { cx: cx.clone(), attempts: attempts.clone(), needs }));
+    let (watched, tracked) = (cx.clone(), attempts.clone());
+    let look = move |life| watchdog::run(watched.clone(), tracked.clone(), life);
+    parts.push(Arc::new(Task::new("watchdog", look).needs(["recorder"])));
+    if consume {
+        let (cx, attempts) = (cx.clone(), attempts.clone());
+        let fetch = Task::new("fetch", move |life| fetch::run(cx.clone(), attempts.clone(), life));
+        parts.push(Arc::new(fetch.needs(["handlers"])));
+    }
+    parts
+}
+
+fn duties(cx: &Arc<Context>, keep: Retention, health: &watch::Sender<StoreHealth>) -> [Task; 5] {
+    let (due, rescuer, expiry, pruner) = (cx.clone(), cx.clone(), cx.clone(), cx.clone());
+    let (asking, shown) = (cx.clone(), health.clone());
+    [
+        component(move || {
+            let Context { store, hub, clock, nudge, .. } = &*due;
+            Due::new(store.clone(), hub.clone(), clock.clone(), nudge.clone())
+        }),
+        component(move || Rescuer { store: rescuer.store.clone(), hub: rescuer.hub.clone() }),
+        component(move || Expiry { store: expiry.store.clone(), hub: expiry.hub.clone() }),
+        component(move || Pruner { store: pruner.store.clone(), keep: keep.clone() }),
+        component(move || Health {
+            store: asking.store.clone(),
+            telemetry: asking.telemetry.clone(),
+            live: asking.live.clone(),
+            shown: shown.clone(),
+            fatal: asking.fatal.clone(),
+        }),
+    ]
+}
+
+/// The store: open when it comes here, closed after everything else.
+struct Kept(Arc<dyn Store>);
+
+#[async_trait::async_trait]
+impl Component for Kept {
+    fn name(&self) -> &str {
+        "store"
+    }
+
+    fn policy(&self) -> Policy {
+        Policy { grace: CLOSING, ..Policy::default() }
+    }
+
+    async fn start(&self, _: Life) -> Result<(), ComponentError> {
+        Ok(())
+    }
+
+    async fn stop(&self, _: Deadline) -> Result<Stopped, ComponentError> {
+        self.0.close().await.map_err(ComponentError::failed)?;
+        Ok(Stopped { cleaned: vec!["closed".into()], given_back: 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer::{Ends, Executor, Running};
+    use crate::live::Live;
+    use crate::registry::Registry;
+    use crate::stall::StallWatch;
+    use crate::supervisor::stress;
+    use longshore_conformance::{ManualClock, ModelStore};
+    use longshore_core::store::Condition;
+    use tokio_util::sync::CancellationToken;
+
+    /// One part without the others that it needs.
+    struct Alone(Arc<dyn Component>);
+
+    #[async_trait::async_trait]
+    impl Component for Alone {
+        fn name(&self) -> &str {
+            self.0.name()
+        }
+        fn policy(&self) -> Policy {
+            self.0.policy()
+        }
+        async fn start(&self, life: Life) -> Result<(), ComponentError> {
+            self.0.start(life).await
+        }
+        async fn ready(&self) -> Result<(), ComponentError> {
+            self.0.ready().await
+        }
+        async fn stop(&self, deadline: Deadline) -> Result<Stopped, ComponentError> {
+            self.0.stop(deadline).await
+        }
+    }
+
+    fn parts() -> Vec<Arc<dyn Component>> {
+        let clock = Arc::new(ManualClock::default());
+        let context = Context {
+            store: Arc::new(ModelStore::new(clock.clone())),
+            live: Arc::new(Live::new(Registry::default())),
+            clock,
+            hub: Arc::default(),
+            telemetry: Arc::default(),
+            nudge: Default::default(),
+            stall: StallWatch::start().expect("a thread"),
+            executor: Executor::start(Some(1)).expect("a thread"),
+            running: Arc::new(Running::default()),
+            slots: Default::default(),
+            ends: Ends::default(),
+            worker: "test".into(),
+            fetching: CancellationToken::new(),
+            fatal: watch::Sender::new(None),
+        };
+        let condition = Condition::default();
+        let health = watch::Sender::new(StoreHealth::Up { latency: Duration::ZERO, condition });
+        of(&Arc::new(context), Retention::default(), &health, true)
+    }
+
+    #[test]
+    fn every_part_survives_every_life() {
+        for at in 0..parts().len() {
+            stress::lifecycle(|| Alone(parts().swap_remove(at)));
+        }
+    }
+}
