@@ -27,23 +27,55 @@ pub enum Role {
     Enqueue,
     /// To read tasks.
     Read,
-    /// To see how the server is.
+    /// To see how the server is, and to act on what is there.
     Operate,
+    /// To see what is configured and who did what, and to act on whole tenants.
+    Admin,
 }
 
 use Policy::Public;
 const ENQUEUE: Policy = Policy::Role(Role::Enqueue);
 const READ: Policy = Policy::Role(Role::Read);
 const OPERATE: Policy = Policy::Role(Role::Operate);
+const ADMIN: Policy = Policy::Role(Role::Admin);
 
 /// The policy of every route.
 pub const POLICIES: &[(Method, &str, Policy)] = &[
     (Method::POST, "/v1/tasks", ENQUEUE),
     (Method::GET, "/v1/tasks", READ),
+    (Method::POST, "/v1/tasks:batch", ENQUEUE),
     (Method::GET, "/v1/tasks/{id}", READ),
+    (Method::POST, "/v1/tasks/{id}/cancel", OPERATE),
+    (Method::POST, "/v1/tasks/{id}/retry", OPERATE),
+    (Method::POST, "/v1/tasks/{id}/replay", OPERATE),
+    (Method::GET, "/v1/tasks/{id}/attempts", READ),
+    (Method::GET, "/v1/config", ADMIN),
+    (Method::GET, "/v1/audit", ADMIN),
+    (Method::GET, "/v1/queues", READ),
+    (Method::GET, "/v1/queues/{queue}", READ),
+    (Method::PATCH, "/v1/queues/{queue}", OPERATE),
+    (Method::POST, "/v1/queues/{queue}/pause", OPERATE),
+    (Method::POST, "/v1/queues/{queue}/resume", OPERATE),
+    (Method::POST, "/v1/queues/{queue}/purge", OPERATE),
+    (Method::POST, "/v1/kinds/{kind}/pause", OPERATE),
+    (Method::POST, "/v1/kinds/{kind}/resume", OPERATE),
+    (Method::POST, "/v1/tenants/{tenant}/pause", ADMIN),
+    (Method::POST, "/v1/tenants/{tenant}/resume", ADMIN),
+    (Method::GET, "/v1/scaling/{queue}", READ),
+    (Method::GET, "/v1/dead-letters", READ),
+    (Method::GET, "/v1/dead-letters/groups", READ),
+    (Method::POST, "/v1/dead-letters/retry", OPERATE),
+    (Method::POST, "/v1/dead-letters/discard", OPERATE),
+    (Method::POST, "/v1/dead-letters/{id}/retry", OPERATE),
+    (Method::POST, "/v1/dead-letters/{id}/discard", OPERATE),
     (Method::POST, "/tasks", ENQUEUE),
+    (Method::POST, "/tasks:batch", ENQUEUE),
     (Method::GET, "/tasks", READ),
     (Method::GET, "/tasks/{id}", READ),
+    (Method::POST, "/tasks/{id}/cancel", OPERATE),
+    (Method::POST, "/tasks/{id}/retry", OPERATE),
+    (Method::POST, "/tasks/{id}/replay", OPERATE),
+    (Method::GET, "/tasks/{id}/attempts", READ),
     (Method::GET, "/livez", Public),
     (Method::GET, "/readyz", Public),
     (Method::GET, "/startupz", Public),

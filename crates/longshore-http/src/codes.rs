@@ -68,6 +68,12 @@ codes! {
     NO_ROUTE = 40401, "No such page";
     /// There is no such task, or it is another tenant's.
     NO_TASK = 40402, "No such task";
+    /// There is no queue of that name.
+    NO_QUEUE = 40403, "No such queue";
+    /// There is no kind of that name.
+    NO_KIND = 40404, "No such kind";
+    /// There is no tenant of that name, or it is not the caller's.
+    NO_TENANT = 40405, "No such tenant";
     /// The path exists, but not with this method.
     WRONG_METHOD = 40501, "The method is not allowed here";
     /// The body came too slowly.
@@ -78,6 +84,8 @@ codes! {
     UNIQUE_TAKEN = 40902, "A task with this unique key exists";
     /// The task's state does not allow it.
     WRONG_STATE = 40903, "Not possible in this state";
+    /// What was read before has changed since.
+    CHANGED = 41201, "It has changed since";
     /// The body is larger than allowed.
     TOO_LARGE = 41301, "The body is too large";
     /// The body is of another type than JSON.
@@ -86,6 +94,8 @@ codes! {
     BAD_CODING = 41502, "The content coding is not supported";
     /// The idempotency key was used with another body.
     KEY_REUSED = 42201, "The idempotency key was used with another body";
+    /// So many tasks wait in the queue that no more are taken in.
+    BACKLOG_FULL = 42901, "The backlog is full";
     /// A bug.
     INTERNAL = 50001, "Something broke inside";
     /// It may or may not have been done.

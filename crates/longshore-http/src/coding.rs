@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
+use flate2::write::{GzEncoder, MultiGzDecoder as MultiGzWriter};
 use http::{HeaderMap, header};
 use std::io::{Read, Write};
 
@@ -114,6 +114,98 @@ impl Coding {
     }
 }
 
+/// Undoes the coding of a body that arrives in pieces, within the same limits.
+pub(crate) struct Undoing {
+    way: Way,
+    /// Bytes that came in.
+    taken: usize,
+    limit: usize,
+}
+
+enum Way {
+    /// There is no coding.
+    Plain,
+    Gzip(Box<MultiGzWriter<Room>>),
+    Brotli(Box<brotli::DecompressorWriter<Room>>),
+}
+
+/// Where undone bytes go; it takes no more than the limit.
+struct Room {
+    out: Vec<u8>,
+    /// Bytes that went through.
+    passed: usize,
+    limit: usize,
+}
+
+impl Write for Room {
+    fn write(&mut self, part: &[u8]) -> std::io::Result<usize> {
+        self.passed = self.passed.saturating_add(part.len());
+        if self.passed > self.limit {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.out.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Undoing {
+    /// Begins with a body that may grow to `limit` bytes.
+    pub(crate) fn new(coding: Option<Coding>, limit: usize) -> Self {
+        let room = || Room { out: Vec::new(), passed: 0, limit };
+        let way = match coding {
+            None => Way::Plain,
+            Some(Coding::Gzip) => Way::Gzip(Box::new(MultiGzWriter::new(room()))),
+            Some(Coding::Brotli) => {
+                Way::Brotli(Box::new(brotli::DecompressorWriter::new(room(), 4_096)))
+            }
+        };
+        Self { way, taken: 0, limit }
+    }
+
+    /// Takes a piece and returns what it stands for.
+    pub(crate) fn push(&mut self, piece: Bytes) -> Result<Bytes, Undone> {
+        self.taken = self.taken.saturating_add(piece.len());
+        let (done, room) = match &mut self.way {
+            Way::Plain => {
+                return if self.taken > self.limit { Err(Undone::TooLarge) } else { Ok(piece) };
+            }
+            Way::Gzip(gzip) => {
+                let done = gzip.write_all(&piece).and_then(|()| gzip.flush());
+                (done, gzip.get_mut())
+            }
+            Way::Brotli(brotli) => (brotli.write_all(&piece), brotli.get_mut()),
+        };
+        room.hand_out(done)
+    }
+
+    /// Ends the body and returns what was held back.
+    pub(crate) fn finish(mut self) -> Result<Bytes, Undone> {
+        let (done, room) = match &mut self.way {
+            Way::Plain => return Ok(Bytes::new()),
+            Way::Gzip(gzip) if self.taken > 0 => (gzip.try_finish(), gzip.get_mut()),
+            Way::Gzip(_) => return Err(Undone::Broken),
+            Way::Brotli(brotli) => (brotli.close(), brotli.get_mut()),
+        };
+        let rest = room.hand_out(done)?;
+        let bomb = room.passed > self.taken.saturating_mul(RATIO).max(HARMLESS);
+        if bomb { Err(Undone::TooLarge) } else { Ok(rest) }
+    }
+}
+
+impl Room {
+    fn hand_out(&mut self, done: std::io::Result<()>) -> Result<Bytes, Undone> {
+        match done {
+            _ if self.passed > self.limit => Err(Undone::TooLarge),
+            Ok(()) => Ok(std::mem::take(&mut self.out).into()),
+            Err(_) => Err(Undone::Broken),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +243,41 @@ mod tests {
         assert_eq!(Coding::Gzip.undo(&bomb, 256 << 10), Err(Undone::TooLarge));
         let tiny = Coding::Gzip.shrink(&[b' '; 4_000]).unwrap();
         assert_eq!(Coding::Gzip.undo(&tiny, 256 << 10).unwrap().len(), 4_000);
+    }
+
+    fn piecewise(
+        coding: Coding,
+        body: &[u8],
+        size: usize,
+        limit: usize,
+    ) -> Result<Vec<u8>, Undone> {
+        let mut undoing = Undoing::new(Some(coding), limit);
+        let mut out = Vec::new();
+        for piece in body.chunks(size) {
+            out.extend_from_slice(&undoing.push(Bytes::copy_from_slice(piece))?);
+        }
+        out.extend_from_slice(&undoing.finish()?);
+        Ok(out)
+    }
+
+    #[test]
+    fn pieces_are_undone_as_the_whole_is() {
+        let text: String = (0..500).map(|i| format!("line {i} of many\n")).collect();
+        for coding in [Coding::Gzip, Coding::Brotli] {
+            let small = coding.shrink(text.as_bytes()).unwrap();
+            for size in [1, 7, 4_096] {
+                let back = piecewise(coding, &small, size, 1 << 20);
+                assert_eq!(back.unwrap(), text.as_bytes(), "{coding:?} {size}");
+                let short = piecewise(coding, &small, size, text.len() - 1);
+                assert_eq!(short, Err(Undone::TooLarge), "{coding:?} {size}");
+                let cut = piecewise(coding, &small[..small.len() / 2], size, 1 << 20);
+                assert_eq!(cut, Err(Undone::Broken), "{coding:?} {size}");
+            }
+            let garbage = piecewise(coding, b"[{\"kind\":\"hello\"}]", 5, 1 << 20);
+            assert_eq!(garbage, Err(Undone::Broken), "{coding:?}");
+            let bomb = coding.shrink(&vec![b' '; 200_000]).unwrap();
+            assert_eq!(piecewise(coding, &bomb, 16, 1 << 20), Err(Undone::TooLarge));
+        }
     }
 
     #[test]

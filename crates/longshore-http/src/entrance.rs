@@ -91,6 +91,13 @@ where
                 },
             };
             let status = response.status();
+            // Only of our own: what stands beside us knows best when it is back.
+            if response.extensions().get::<Problem>().is_some()
+                && let Some(seconds) = response.headers_mut().get_mut(header::RETRY_AFTER)
+                && let Some(patience) = meter.retry_after()
+            {
+                *seconds = HeaderValue::from(patience.as_secs());
+            }
             if status.is_client_error() || status.is_server_error() {
                 write_problem(&mut response, path.as_ref(), &trace);
             }
@@ -111,6 +118,8 @@ fn write_problem(response: &mut Response, path: Option<&PathAndQuery>, trace: &T
         tracing::error!(trace_id = trace.id(), code = problem.code().number, "answered with 500");
     }
     let path = path.map_or("", PathAndQuery::path);
+    // A router of the program's own has counted the body that is not there yet.
+    response.headers_mut().remove(header::CONTENT_LENGTH);
     *response.body_mut() = problem.body(path, trace.id()).into();
 }
 

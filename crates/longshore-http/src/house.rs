@@ -4,6 +4,7 @@ use crate::coding::WORTHWHILE;
 use longshore_core::TenantName;
 use longshore_core::store::Store;
 use longshore_runtime::Engine;
+use std::fmt;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +12,46 @@ use tokio_util::sync::CancellationToken;
 pub const DEFAULT_MAX_BODY: usize = 256 << 10;
 /// Largest request body that may be configured: 1 MiB.
 pub const MAX_MAX_BODY: usize = 1 << 20;
+
+/// Shows the configuration as it holds now: JSON with the origin of each value, secrets masked. It is
+/// made by whoever read the configuration; the door shows it as it is.
+#[derive(Clone)]
+pub struct ConfigView(Arc<dyn Fn() -> serde_json::Value + Send + Sync>);
+
+impl ConfigView {
+    /// Shows what `show` returns; it is asked each time.
+    pub fn new(show: impl Fn() -> serde_json::Value + Send + Sync + 'static) -> Self {
+        Self(Arc::new(show))
+    }
+
+    /// Returns the configuration of now.
+    pub(crate) fn show(&self) -> serde_json::Value {
+        (self.0)()
+    }
+}
+
+impl Default for ConfigView {
+    /// Shows an empty object: nothing was configured.
+    fn default() -> Self {
+        Self::new(|| serde_json::Value::Object(serde_json::Map::new()))
+    }
+}
+
+impl PartialEq for ConfigView {
+    /// Whether both ask the same.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ConfigView {}
+
+impl fmt::Debug for ConfigView {
+    /// Shows nothing of it: masking is for the API.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("configuration")
+    }
+}
 
 /// The engine behind the door, and the few settings that routes need. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -21,14 +62,20 @@ struct Inner {
     engine: Engine,
     tenant: TenantName,
     max_body: usize,
+    config: ConfigView,
     closing: CancellationToken,
 }
 
 impl House {
     /// Makes a house for this engine. `closing` says that those who wait should be answered.
-    pub(crate) fn new(engine: Engine, max_body: usize, closing: CancellationToken) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        max_body: usize,
+        config: ConfigView,
+        closing: CancellationToken,
+    ) -> Self {
         let max_body = max_body.clamp(WORTHWHILE, MAX_MAX_BODY);
-        Self(Arc::new(Inner { engine, tenant: TenantName::default(), max_body, closing }))
+        Self(Arc::new(Inner { engine, tenant: TenantName::default(), max_body, config, closing }))
     }
 
     /// Returns the engine.
@@ -44,6 +91,16 @@ impl House {
     /// Returns whose tasks a caller sees: without keys there is one tenant.
     pub(crate) fn tenant(&self) -> TenantName {
         self.0.tenant.clone()
+    }
+
+    /// Returns who a caller is in the audit log: without keys there is one.
+    pub(crate) fn caller(&self) -> &'static str {
+        "local"
+    }
+
+    /// Returns the configuration of now.
+    pub(crate) fn config(&self) -> serde_json::Value {
+        self.0.config.show()
     }
 
     /// Returns the largest request body in bytes.

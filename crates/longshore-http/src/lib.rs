@@ -14,6 +14,7 @@ mod coding;
 mod cursor;
 mod entrance;
 mod envelope;
+mod etag;
 mod house;
 mod meter;
 mod openapi;
@@ -26,6 +27,7 @@ mod surface;
 mod trace;
 mod view;
 
-pub use house::{DEFAULT_MAX_BODY, MAX_MAX_BODY};
+pub use house::{ConfigView, DEFAULT_MAX_BODY, MAX_MAX_BODY};
+pub use problem::Problem;
 pub use server::{BindError, Door, DoorOptions, DrainReport};
 pub use surface::router;

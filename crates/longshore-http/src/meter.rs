@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Unit;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -27,6 +28,8 @@ struct Route {
 pub(crate) struct Meter {
     requests: Family<Call, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
+    /// The engine's, once there is one.
+    telemetry: Arc<OnceLock<Arc<Telemetry>>>,
 }
 
 impl Default for Meter {
@@ -34,13 +37,16 @@ impl Default for Meter {
         Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            telemetry: Arc::default(),
         }
     }
 }
 
 impl Meter {
     /// Shows the metrics beside those of the engine.
-    pub(crate) fn register(&self, telemetry: &Telemetry) {
+    pub(crate) fn register(&self, telemetry: &Arc<Telemetry>) {
+        // A door has one engine.
+        let _ = self.telemetry.set(telemetry.clone());
         telemetry.register(|registry| {
             // The crate appends `_total` and the unit to the names.
             registry.register("http_requests", "Requests answered", self.requests.clone());
@@ -51,6 +57,11 @@ impl Meter {
                 self.durations.clone(),
             );
         });
+    }
+
+    /// Returns when it is worth to come back, as far as the engine knows.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.telemetry.get().map(|telemetry| telemetry.retry_after())
     }
 
     /// Notes one answer.
@@ -87,7 +98,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_under_the_names_that_boards_know() {
-        let (telemetry, meter) = (Telemetry::default(), Meter::default());
+        let (telemetry, meter) = (Arc::new(Telemetry::default()), Meter::default());
         meter.register(&telemetry);
         meter.note("POST", "/v1/tasks", StatusCode::CREATED, Duration::from_millis(2));
         let text = telemetry.encode();

@@ -3,11 +3,41 @@
 //! Everything comes from the binary; no script runs and nothing is loaded from elsewhere.
 
 use crate::codes::Code;
-use pulldown_cmark::{Event, Options, Parser, Tag, html};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+
+/// What a page is for. Each is read in another mood, so they are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// To learn, from top to bottom.
+    Tutorial,
+    /// To do one thing.
+    HowTo,
+    /// To look something up.
+    Reference,
+    /// To understand.
+    Explanation,
+}
+
+impl Sort {
+    /// All of them, in the order of the index.
+    pub const ALL: [Self; 4] = [Self::Tutorial, Self::HowTo, Self::Reference, Self::Explanation];
+
+    /// Returns the heading of its pages.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Tutorial => "To learn",
+            Self::HowTo => "To do something",
+            Self::Reference => "To look something up",
+            Self::Explanation => "To understand",
+        }
+    }
+}
 
 /// A page of the product docs.
 #[derive(Debug)]
 pub struct Page {
+    /// What it is for.
+    pub sort: Sort,
     /// Its name in the path, such as `states`.
     pub slug: &'static str,
     /// What the index calls it.
@@ -16,33 +46,41 @@ pub struct Page {
     pub text: &'static str,
 }
 
+macro_rules! page {
+    ($sort:ident, $slug:literal, $title:literal) => {
+        Page {
+            sort: Sort::$sort,
+            slug: $slug,
+            title: $title,
+            text: include_str!(concat!("../../../docs/", $slug, ".md")),
+        }
+    };
+}
+
 /// The product docs, in the order of the index.
 pub static PAGES: &[Page] = &[
-    Page { slug: "tutorial", title: "Tutorial", text: include_str!("../../../docs/tutorial.md") },
-    Page { slug: "http", title: "HTTP", text: include_str!("../../../docs/http.md") },
-    Page {
-        slug: "configuration",
-        title: "Configuration",
-        text: include_str!("../../../docs/configuration.md"),
-    },
-    Page { slug: "metrics", title: "Metrics", text: include_str!("../../../docs/metrics.md") },
-    Page { slug: "promises", title: "Promises", text: include_str!("../../../docs/promises.md") },
-    Page {
-        slug: "states",
-        title: "The states of a task",
-        text: include_str!("../../../docs/states.md"),
-    },
-    Page {
-        slug: "store",
-        title: "What a store does",
-        text: include_str!("../../../docs/store.md"),
-    },
-    Page {
-        slug: "benchmarks",
-        title: "Benchmarks",
-        text: include_str!("../../../docs/benchmarks.md"),
-    },
-    Page { slug: "testing", title: "Testing", text: include_str!("../../../docs/testing.md") },
+    page!(Tutorial, "tutorial", "Tutorial"),
+    page!(HowTo, "howto-run-a-command", "How to run a command"),
+    page!(HowTo, "howto-push", "How to push tasks to a service of yours"),
+    page!(HowTo, "howto-rust-handlers", "How to write handlers in Rust"),
+    page!(HowTo, "howto-order-and-unique", "How to keep order, and how to have at most one"),
+    page!(HowTo, "howto-dead-letters", "How to deal with dead letters"),
+    page!(HowTo, "howto-limits", "How to limit and pause work"),
+    page!(HowTo, "howto-reload", "How to change the configuration while it runs"),
+    page!(HowTo, "howto-systemd", "How to run it under systemd"),
+    page!(HowTo, "howto-export", "How to export the history of tasks"),
+    page!(Reference, "http", "HTTP"),
+    page!(Reference, "cli", "Command line"),
+    page!(Reference, "configuration", "Configuration"),
+    page!(Reference, "metrics", "Metrics"),
+    page!(Reference, "states", "The states of a task"),
+    page!(Reference, "store", "What a store does"),
+    page!(Explanation, "promises", "Promises"),
+    page!(Explanation, "crash-windows", "Crash windows"),
+    page!(Explanation, "suspects", "Suspects, crashes and stuck handlers"),
+    page!(Explanation, "threads", "Threads"),
+    page!(Explanation, "benchmarks", "Benchmarks"),
+    page!(Explanation, "testing", "Testing"),
 ];
 
 /// What the pages look like.
@@ -86,15 +124,40 @@ fn from_markdown(text: &str) -> String {
         }
         event => event,
     });
+    let mut events: Vec<Event<'_>> = parser.collect();
+    let headings: Vec<(usize, String)> = (0..events.len())
+        .filter(|&at| matches!(events[at], Event::Start(Tag::Heading { .. })))
+        .map(|at| (at, anchor(&events[at + 1..])))
+        .collect();
+    for (at, anchor) in headings {
+        if let Event::Start(Tag::Heading { level, classes, attrs, .. }) = events[at].clone() {
+            let id = (level != HeadingLevel::H1).then(|| anchor.into());
+            events[at] = Event::Start(Tag::Heading { level, id, classes, attrs });
+        }
+    }
     let mut out = String::with_capacity(text.len() * 2);
-    html::push_html(&mut out, parser);
+    html::push_html(&mut out, events.into_iter());
     out
+}
+
+/// The anchor of a heading, which `rest` begins with, in the way that links in the files name it.
+fn anchor(rest: &[Event<'_>]) -> String {
+    let inside = rest.iter().take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_))));
+    let text = inside.filter_map(|event| match event {
+        Event::Text(text) | Event::Code(text) => Some(text.to_lowercase()),
+        _ => None,
+    });
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    text.collect::<String>().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 /// Where the server has a page that the text names by its file. Files that it does not bring along
 /// are on nobody's path; their links lead to the index.
 fn served(link: &str) -> Option<String> {
     let (file, anchor) = link.split_once('#').map_or((link, ""), |(file, anchor)| (file, anchor));
+    if file.starts_with("../") {
+        return Some("/docs".to_owned());
+    }
     let name = file.strip_suffix(".md")?;
     let page = name.strip_prefix("errors/").map(|code| format!("/docs/errors/{code}"));
     let page = page.or_else(|| by_slug(name).map(|page| format!("/docs/{}", page.slug)));
@@ -117,9 +180,25 @@ mod tests {
             ("errors/LS-40001.md", Some("/docs/errors/LS-40001")),
             ("store.md#ends", Some("/docs/store#ends")),
             ("../README.md", Some("/docs")),
+            ("../examples/beside-axum", Some("/docs")),
             ("/docs/api", None),
         ] {
             assert_eq!(served(file).as_deref(), page, "{file}");
+        }
+    }
+
+    #[test]
+    fn every_document_is_a_page_and_every_sort_has_one() {
+        let docs = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs")).unwrap();
+        for entry in docs {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let Some(slug) = name.strip_suffix(".md").filter(|slug| *slug != "README") else {
+                continue;
+            };
+            assert!(by_slug(slug).is_some(), "docs/{name} is not in PAGES");
+        }
+        for sort in Sort::ALL {
+            assert!(PAGES.iter().any(|page| page.sort == sort), "{}", sort.heading());
         }
     }
 
@@ -131,6 +210,14 @@ mod tests {
             assert!(html.ends_with("</html>\n"));
         }
         assert!(of_code(CODES[0]).contains("<h1>LS-40001: The request is not valid</h1>"));
+    }
+
+    #[test]
+    fn headings_can_be_linked_to() {
+        let html = from_markdown("# Title\n\n## `POST /v1/tasks:batch`, and *more*\n");
+        let heading = "<h2 id=\"post-v1tasksbatch-and-more\"><code>POST /v1/tasks:batch</code>, and <em>more</em></h2>";
+        assert!(html.starts_with("<h1>Title</h1>"), "{html}");
+        assert!(html.contains(heading), "{html}");
     }
 
     #[test]

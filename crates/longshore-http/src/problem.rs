@@ -9,17 +9,19 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, header};
 use longshore_core::TaskId;
 use longshore_core::store::{Refused, StoreError};
-use longshore_runtime::{FieldError, SubmitError};
+use longshore_runtime::{ActError, FieldError, SubmitError};
 use serde::Serialize;
 
 /// Most field errors that one answer lists.
 const MAX_ERRORS: usize = 50;
-/// Seconds after which a stopping or troubled server is worth another try.
+/// Seconds after which a busy, stopping or troubled server is worth another try; the entrance puts
+/// what the engine says in its place.
 const RETRY_AFTER: u32 = 1;
 
-/// Something went wrong with a request.
+/// Something went wrong with a request. As the error of a route beside ours, it answers as ours do:
+/// what the engine says becomes one by `?`.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem(Box<Inner>);
+pub struct Problem(Box<Inner>);
 
 #[derive(Debug, Clone)]
 struct Inner {
@@ -40,7 +42,13 @@ impl Problem {
         }))
     }
 
-    /// Makes the problem of these fields. One that is not available yet gives the whole its code.
+    /// Makes the problem of these fields, of which some are not available yet: those lead.
+    pub(crate) fn not_available(mut errors: Vec<FieldError>) -> Self {
+        errors.sort_by_key(|error| error.message != NOT_AVAILABLE);
+        Self::fields(errors).coded(&codes::NOT_AVAILABLE)
+    }
+
+    /// Makes the problem of these fields.
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
         let message = match errors.as_slice() {
             [] => "the request is not valid".into(),
@@ -74,6 +82,22 @@ impl Problem {
 
     fn at_task(self, id: TaskId) -> Self {
         self.header(header::LOCATION, format!("/v1/tasks/{id}"))
+    }
+
+    /// Returns what happened this time.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Returns what is wrong with which field, at most so many.
+    pub(crate) fn errors(&self, at_most: usize) -> &[FieldError] {
+        self.0.errors.get(..at_most).unwrap_or(&self.0.errors)
+    }
+
+    /// Says where it happened.
+    pub(crate) fn inside(mut self, place: &str) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
     }
 
     /// Returns its code.
@@ -180,8 +204,18 @@ impl From<Refused> for Problem {
                 Self::new(&codes::UNIQUE_TAKEN, format!("{message}: {existing}")).at_task(existing)
             }
             Refused::NoSuchParent { .. } => Self::fields(vec![FieldError::new("after", message)]),
+            Refused::BacklogFull { .. } => Self::new(&codes::BACKLOG_FULL, message).retry_after(),
             Refused::NotFound => Self::new(&codes::NO_TASK, message),
             Refused::WrongState { .. } => Self::new(&codes::WRONG_STATE, message),
+        }
+    }
+}
+
+impl From<ActError> for Problem {
+    fn from(error: ActError) -> Self {
+        match error {
+            ActError::Refused(refused) => refused.into(),
+            ActError::Store(error) => error.into(),
         }
     }
 }
@@ -204,7 +238,7 @@ impl From<SubmitError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use longshore_core::State;
+    use longshore_core::{QueueName, State};
 
     fn shown(problem: &Problem) -> serde_json::Value {
         serde_json::from_slice(&problem.body("/v1/tasks", "0af7")).unwrap()
@@ -250,6 +284,7 @@ mod tests {
             (Refused::IdTaken { existing }, 409, true),
             (Refused::UniqueTaken { existing }, 409, true),
             (Refused::KeyReused, 422, false),
+            (Refused::BacklogFull { queue: QueueName::default(), waiting: 7 }, 429, false),
             (Refused::NotFound, 404, false),
             (Refused::NoSuchParent { parent: existing }, 400, false),
             (Refused::WrongState { state: State::Running }, 409, false),

@@ -5,7 +5,7 @@
 //! lets requests in flight finish, and cuts off the rest at the deadline.
 
 use crate::auth::{BindRefused, NoPolicy, check_bind};
-use crate::house::DEFAULT_MAX_BODY;
+use crate::house::{ConfigView, DEFAULT_MAX_BODY};
 use crate::surface;
 use axum::Router;
 use axum::body::Body;
@@ -46,6 +46,8 @@ pub struct DoorOptions {
     pub max_connections: usize,
     /// Largest request body in bytes, at most 1 MiB. Default: 256 KiB.
     pub max_body: usize,
+    /// What `GET /v1/config` shows. Default: an empty object.
+    pub config: ConfigView,
 }
 
 impl Default for DoorOptions {
@@ -56,6 +58,7 @@ impl Default for DoorOptions {
             header_timeout: Duration::from_secs(10),
             max_connections: 10_000,
             max_body: DEFAULT_MAX_BODY,
+            config: ConfigView::default(),
         }
     }
 }
@@ -129,7 +132,13 @@ impl Door {
         beside: Option<Router>,
     ) -> Result<Self, BindError> {
         let closing = CancellationToken::new();
-        let router = surface::build(engine, options.max_body, closing.clone(), beside)?;
+        let router = surface::build(
+            engine,
+            options.max_body,
+            options.config.clone(),
+            closing.clone(),
+            beside,
+        )?;
         Self::listen(router, options, closing).await
     }
 

@@ -1,7 +1,7 @@
 //! All routes over one engine, as a router.
 
 use crate::auth::NoPolicy;
-use crate::house::{DEFAULT_MAX_BODY, House};
+use crate::house::{ConfigView, DEFAULT_MAX_BODY, House};
 use crate::meter::Meter;
 use crate::routes::plan::plan;
 use axum::Router;
@@ -16,7 +16,13 @@ use tokio_util::sync::CancellationToken;
 /// # Panics
 /// If a route has no policy: then the program must not start.
 pub fn router(engine: &Engine) -> Router {
-    match build(engine.clone(), DEFAULT_MAX_BODY, CancellationToken::new(), None) {
+    match build(
+        engine.clone(),
+        DEFAULT_MAX_BODY,
+        ConfigView::default(),
+        CancellationToken::new(),
+        None,
+    ) {
         Ok(router) => router,
         Err(missing) => panic!("{missing}"),
     }
@@ -27,11 +33,12 @@ pub fn router(engine: &Engine) -> Router {
 pub(crate) fn build(
     engine: Engine,
     max_body: usize,
+    config: ConfigView,
     closing: CancellationToken,
     beside: Option<Router>,
 ) -> Result<Router, NoPolicy> {
     let map = plan()?;
     let meter = Meter::default();
     meter.register(engine.telemetry());
-    Ok(map.router(&meter, House::new(engine, max_body, closing), beside))
+    Ok(map.router(&meter, House::new(engine, max_body, config, closing), beside))
 }

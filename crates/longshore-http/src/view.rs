@@ -124,9 +124,9 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// JSON text that goes out as it came in.
+/// JSON text that goes out as it came in; null if there is none.
 #[derive(Debug)]
-struct Json<'a>(Option<&'a Payload>);
+pub(crate) struct Json<'a>(pub(crate) Option<&'a Payload>);
 
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -150,9 +150,9 @@ impl Serialize for Pairs<'_> {
 
 /// A page of a list.
 #[derive(Debug, Serialize)]
-pub(crate) struct List<'a> {
-    /// The tasks, newest first.
-    pub(crate) items: Vec<Whole<'a>>,
+pub(crate) struct List<T> {
+    /// What is on the page.
+    pub(crate) items: Vec<T>,
     /// Where the next page begins; null at the end.
     pub(crate) next_cursor: Option<String>,
 }

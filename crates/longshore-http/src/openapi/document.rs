@@ -1,7 +1,7 @@
 //! The document as a whole, written once.
 
 use super::{schemas, yaml as write};
-use crate::routes::{health, metrics, openapi, tasks};
+use crate::routes::{dead_letters, health, metrics, openapi, operations, queues, tasks};
 use std::sync::LazyLock;
 use utoipa::OpenApi;
 
@@ -18,13 +18,22 @@ use utoipa::OpenApi;
     ),
     servers((url = "/", description = "This server")),
     paths(
-        tasks::create::create, tasks::list::list, tasks::read::read,
+        tasks::create::create, tasks::batch::batch,
+        tasks::act::cancel, tasks::act::retry, tasks::act::replay, tasks::attempts::attempts, tasks::list::list, tasks::read::read,
+        queues::read::list, queues::read::read, queues::patch::patch, queues::hold::pause,
+        queues::hold::resume, queues::hold::purge, queues::hold::pause_kind,
+        queues::hold::resume_kind, queues::hold::pause_tenant, queues::hold::resume_tenant,
+        queues::read::scaling, operations::config, operations::audit,
+        dead_letters::list, dead_letters::retry, dead_letters::discard,
         health::livez, health::readyz, health::startupz, health::health, metrics::metrics,
         openapi::json, openapi::yaml,
     ),
     components(schemas(schemas::Problem, schemas::FieldError)),
     tags(
         (name = "tasks", description = "Work to be done, and what became of it"),
+        (name = "queues", description = "Where tasks wait, and what holds them back"),
+        (name = "dead letters", description = "Tasks that failed for good"),
+        (name = "operations", description = "What is configured, and who did what"),
         (name = "health", description = "Probes and metrics"),
         (name = "docs", description = "This document"),
     ),
@@ -58,9 +67,15 @@ mod tests {
     use crate::routes::plan::plan;
     use std::collections::BTreeSet;
 
-    /// Pages for people, and the aliases of versioned routes.
+    /// Pages for people, the aliases of versioned routes, and what is refused as not available.
     fn is_for_people(path: &str) -> bool {
-        path == "/" || path == "/docs" || path.starts_with("/docs/") || path.starts_with("/tasks")
+        let later =
+            ["/v1/dead-letters/groups", "/v1/dead-letters/retry", "/v1/dead-letters/discard"];
+        let beginnings = ["/docs/", "/tasks"];
+        path == "/"
+            || path == "/docs"
+            || later.contains(&path)
+            || beginnings.iter().any(|beginning| path.starts_with(beginning))
     }
 
     #[test]

@@ -68,13 +68,60 @@ pub(crate) struct NewTask {
     max_attempts: Option<i64>,
     /// How long one attempt may take: 100ms to 24h. Default: the kind's, 5m.
     timeout: Option<Duration>,
+    /// How long all attempts of a run may take together: 100ms to ten years. Default: no limit.
+    total_timeout: Option<Duration>,
     /// Not started within this: it expires.
     expires_in: Option<Duration>,
+    /// A lane of the queue: tasks with the same key run one at a time, in the order of accepting.
+    /// Not together with `run_at` or `delay`.
+    #[schema(min_length = 1, max_length = 128)]
+    order_key: Option<String>,
+    /// At most one task of the kind with this key at a time.
+    unique: Option<Unique>,
+    /// In a batch only: the item's own name, as `Idempotency-Key` is that of a request.
+    #[schema(min_length = 1, max_length = 128)]
+    idempotency_key: Option<String>,
     /// Words to find it by.
     #[schema(max_items = 16)]
     tags: Option<Vec<String>>,
     /// Travel with the envelope; at most 32.
     headers: Option<BTreeMap<String, String>>,
+}
+
+/// At most one task of the kind with this key at a time. Unknown fields are refused.
+#[derive(ToSchema)]
+#[schema(examples(json!({"key": "invoice-7", "while": "active", "on_conflict": "reject"})))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unique {
+    #[schema(min_length = 1, max_length = 128)]
+    key: String,
+    /// How long the key is taken: `queued` (until it starts), `active` (until it ends), or a
+    /// duration from the accept on.
+    #[schema(default = "active")]
+    r#while: Option<UniqueWhile>,
+    #[schema(default = "existing")]
+    on_conflict: Option<OnConflict>,
+}
+
+/// How long a `unique` key is taken.
+#[derive(ToSchema)]
+#[schema(examples("active", "queued", "1h"))]
+#[serde(untagged)]
+pub(crate) enum UniqueWhile {
+    /// `queued`, `active`, or a duration.
+    Text(String),
+    /// Seconds.
+    Seconds(f64),
+}
+
+/// What becomes of the second task with a `unique` key: the first is answered (200), it is refused
+/// (409), or it takes the place of the first unless that runs already (then 409).
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum OnConflict {
+    Existing,
+    Reject,
+    Replace,
 }
 
 /// The promise, as at the accept.
@@ -90,6 +137,33 @@ pub(crate) struct Accepted {
     #[schema(format = DateTime)]
     created_at: String,
     durability: Durability,
+}
+
+/// What became of each item of a batch.
+#[derive(ToSchema)]
+pub(crate) struct BatchAnswer {
+    /// In the order of the request.
+    items: Vec<BatchItem>,
+}
+
+/// What became of one item: `{id, status}`, or why it was refused.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub(crate) enum BatchItem {
+    /// It was accepted, or it is known by its key.
+    Task {
+        #[schema(format = "uuid")]
+        id: String,
+        status: Status,
+    },
+    /// It was refused; the others were not harmed.
+    Refused {
+        /// As of a request of its own.
+        code: u32,
+        message: String,
+        /// At most 10.
+        errors: Vec<FieldError>,
+    },
 }
 
 /// Where a task stands.
@@ -216,11 +290,222 @@ pub(crate) struct Task {
     durability: Durability,
 }
 
+/// What a replayed task has of its own. Unknown fields are refused.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Replay {
+    /// What the handler is given. Default: what the old task was given.
+    #[schema(value_type = Value, required = false)]
+    payload: Option<serde_json::Value>,
+}
+
+/// One opening of a task.
+#[derive(ToSchema)]
+pub(crate) struct Attempt {
+    /// The life of the task that it belongs to, from 1.
+    run: u32,
+    /// Its number in that run, from 1. Openings that cost nothing repeat it.
+    attempt: u32,
+    /// The fencing token: a whole number as text.
+    token: String,
+    #[schema(required)]
+    worker: Option<String>,
+    #[schema(format = DateTime)]
+    started_at: String,
+    /// Null while it runs.
+    #[schema(format = DateTime, required)]
+    ended_at: Option<String>,
+    /// Null while it runs.
+    #[schema(required)]
+    outcome: Option<AttemptOutcome>,
+    #[schema(required)]
+    error: Option<TaskError>,
+    /// When the next opening was due.
+    #[schema(format = DateTime, required)]
+    next_at: Option<String>,
+}
+
+/// How an opening ended.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum AttemptOutcome {
+    Success,
+    Retry,
+    Failed,
+    Snoozed,
+    Discarded,
+    Cancelled,
+    Released,
+    Lost,
+    Crashed,
+}
+
+/// The openings of a task.
+#[derive(ToSchema)]
+pub(crate) struct AttemptList {
+    /// Oldest first.
+    items: Vec<Attempt>,
+    /// Always null: all are on one page.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
 /// A page of tasks.
 #[derive(ToSchema)]
 pub(crate) struct TaskList {
     /// Newest first.
     items: Vec<Task>,
+    /// Where the next page begins; null at the end.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// A queue.
+#[derive(ToSchema)]
+pub(crate) struct Queue {
+    name: String,
+    /// Whether handing out is held back. Tasks are still taken in.
+    paused: bool,
+    /// Tasks that one process runs at a time.
+    #[schema(minimum = 1, maximum = 10000)]
+    slots: u32,
+    /// Tasks that run at a time over all processes; null: no limit.
+    #[schema(required, minimum = 1)]
+    limit: Option<u32>,
+    /// Tasks that are handed out in a time; null: no limit.
+    #[schema(required, example = "500/s")]
+    rate: Option<String>,
+    /// Tasks that may wait; with so many, others are refused with 429. Null: no limit.
+    #[schema(required, minimum = 1)]
+    backlog: Option<u64>,
+    /// Where each setting comes from.
+    origin: QueueOrigin,
+    /// How many tasks there are in each state.
+    tasks: BTreeMap<String, u64>,
+    /// How many can be handed out now.
+    ready: u64,
+    running: u64,
+    /// How long the oldest of those waits that go next; null if none is ready.
+    #[schema(required, example = "2s")]
+    oldest_age: Option<String>,
+}
+
+/// Where the settings of a queue come from.
+#[derive(ToSchema)]
+pub(crate) struct QueueOrigin {
+    slots: Origin,
+    limit: Origin,
+    rate: Origin,
+    backlog: Origin,
+}
+
+/// Where a setting comes from: set through the API, configured, or neither.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum Origin {
+    Api,
+    Config,
+    Default,
+}
+
+/// All queues.
+#[derive(ToSchema)]
+pub(crate) struct QueueList {
+    /// By name.
+    items: Vec<Queue>,
+    /// Always null: all are on one page.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+/// What to set on a queue; null takes it back. Unknown fields are refused.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QueueChange {
+    /// Tasks that one process runs at a time.
+    #[schema(minimum = 1, maximum = 10000)]
+    slots: Option<u32>,
+    /// Tasks that run at a time over all processes.
+    #[schema(minimum = 1)]
+    limit: Option<u32>,
+    /// Tasks that are handed out in a time.
+    #[schema(example = "500/s")]
+    rate: Option<String>,
+    /// Tasks that may wait; with so many, others are refused with 429.
+    #[schema(minimum = 1)]
+    backlog: Option<u64>,
+}
+
+/// What a purge did.
+#[derive(ToSchema)]
+pub(crate) struct Purged {
+    /// How many tasks were cancelled.
+    purged: u64,
+}
+
+/// A kind that is held back, or not.
+#[derive(ToSchema)]
+pub(crate) struct KindHeld {
+    kind: String,
+    paused: bool,
+}
+
+/// A tenant that is held back, or not.
+#[derive(ToSchema)]
+pub(crate) struct TenantHeld {
+    tenant: String,
+    paused: bool,
+}
+
+/// How much there is to do in a queue.
+#[derive(ToSchema)]
+pub(crate) struct Scaling {
+    /// Tasks that can be handed out now.
+    depth: u64,
+    /// How long the oldest of those waits that go next; null if none is ready.
+    #[schema(required, example = "2s")]
+    oldest_age: Option<String>,
+    /// Tasks that run.
+    in_flight: u64,
+    /// Processes whose slots all that fills, at most what the queue's `limit` keeps busy.
+    wanted: u64,
+}
+
+/// The configuration: what it holds is up to the program.
+#[derive(ToSchema)]
+pub(crate) struct Config(BTreeMap<String, serde_json::Value>);
+
+/// One line of the audit log.
+#[derive(ToSchema)]
+pub(crate) struct AuditLine {
+    /// From 1, without gaps.
+    number: u64,
+    #[schema(format = DateTime)]
+    at: String,
+    by: String,
+    tenant: String,
+    /// Such as `cancel`, `retry`, `pause`, `configure`.
+    act: String,
+    /// What it was done to: a task's id, or a name.
+    #[schema(required)]
+    target: Option<String>,
+    /// How that stood before; null if there is nothing to say.
+    #[schema(value_type = Value)]
+    before: serde_json::Value,
+    /// How it stood afterwards.
+    #[schema(value_type = Value)]
+    after: serde_json::Value,
+    /// How many tasks were touched.
+    count: u64,
+    /// SHA-256 over this line and the hash of the one before, in hex.
+    hash: String,
+}
+
+/// A page of the audit log.
+#[derive(ToSchema)]
+pub(crate) struct AuditList {
+    /// Newest first.
+    items: Vec<AuditLine>,
     /// Where the next page begins; null at the end.
     #[schema(required)]
     next_cursor: Option<String>,
@@ -292,6 +577,8 @@ pub(crate) struct Part {
     latency: Option<String>,
     reason: Option<String>,
     used_bytes: Option<u64>,
+    /// Of `handlers`: slots that are taken by handlers which do not yield.
+    stuck: Option<u64>,
 }
 
 /// How the server and its parts are.
@@ -299,8 +586,40 @@ pub(crate) struct Part {
 pub(crate) struct Health {
     status: Health3,
     reason: Option<String>,
-    /// By part, such as `store`.
+    /// By part: `store`, `handlers`, and every component that is not ready.
     details: BTreeMap<String, Part>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct IdParam {
+    /// The task's id.
+    #[param(format = "uuid")]
+    id: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct QueueParam {
+    /// The queue's name.
+    #[param(example = "default")]
+    queue: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct KindParam {
+    /// The kind's name.
+    #[param(example = "hello")]
+    kind: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct TenantParam {
+    /// Your own tenant's name.
+    #[param(example = "default")]
+    tenant: String,
 }
 
 #[derive(IntoParams)]
@@ -329,6 +648,13 @@ pub(crate) struct ListParams {
     queue: Option<String>,
     /// Only of this kind.
     kind: Option<String>,
+    /// Only with this tag.
+    tag: Option<String>,
+    /// Only of this tenant; others than your own have nothing to show.
+    tenant: Option<String>,
+    /// Only accepted then: `gt:`, `gte:`, `lt:` or `lte:` and a time; repeated for both ends.
+    #[param(example = "gt:2026-11-20T09:00:00Z")]
+    created: Option<Vec<String>>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// So many at most.
@@ -336,12 +662,30 @@ pub(crate) struct ListParams {
     limit: Option<u32>,
 }
 
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageParams {
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// So many at most.
+    #[param(minimum = 1, maximum = 1000, default = 50)]
+    limit: Option<u32>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ErrorParam {
+    /// Only those whose last error is of this class, or has this code.
+    #[param(example = "bad_data")]
+    error: Option<String>,
+}
+
 #[derive(IntoResponses)]
 pub(crate) enum Refusals {
     /// Fields are wrong, or the body is not JSON; nothing was stored
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(#[to_schema] Problem),
-    /// A task of this id exists; `Location` is its path
+    /// A task of this id, or with this `unique` key, exists; `Location` is its path
     #[response(status = 409, content_type = "application/problem+json")]
     Taken(#[to_schema] Problem),
     /// The body is too large
@@ -362,6 +706,82 @@ pub(crate) enum Refusals {
     /// The store is full
     #[response(status = 507, content_type = "application/problem+json")]
     Full(#[to_schema] Problem),
+}
+
+#[derive(IntoResponses)]
+pub(crate) enum BatchRefusals {
+    /// No JSON array, too many items, or an `Idempotency-Key`; nothing was stored
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] Problem),
+    /// The body did not arrive in time
+    #[response(status = 408, content_type = "application/problem+json")]
+    Slow(#[to_schema] Problem),
+    /// The body is too large
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] Problem),
+    /// The body is not JSON by its type, or of an unknown coding
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(#[to_schema] Problem),
+    /// The outcome is unknown: repeat it if its items have keys
+    #[response(status = 500, content_type = "application/problem+json")]
+    Unknown(#[to_schema] Problem),
+    /// The store is unavailable, or the server is stopping; see `Retry-After`
+    #[response(status = 503, content_type = "application/problem+json")]
+    Away(#[to_schema] Problem),
+    /// The store is full
+    #[response(status = 507, content_type = "application/problem+json")]
+    Full(#[to_schema] Problem),
+}
+
+#[derive(IntoResponses)]
+pub(crate) enum NotNow {
+    /// The id is no UUID, or the body holds something
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadId(#[to_schema] Problem),
+    /// There is no such task
+    #[response(status = 404, content_type = "application/problem+json")]
+    NoTask(#[to_schema] Problem),
+    /// Not possible in its present state, or its `unique` key is taken
+    #[response(status = 409, content_type = "application/problem+json")]
+    WrongState(#[to_schema] Problem),
+    /// The outcome is unknown
+    #[response(status = 500, content_type = "application/problem+json")]
+    Unknown(#[to_schema] Problem),
+    /// The store is unavailable
+    #[response(status = 503, content_type = "application/problem+json")]
+    Away(#[to_schema] Problem),
+}
+
+#[derive(IntoResponses)]
+pub(crate) enum NoSuchName {
+    /// A parameter, or the body of a call, holds something
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] Problem),
+    /// There is nothing of that name
+    #[response(status = 404, content_type = "application/problem+json")]
+    NoName(#[to_schema] Problem),
+    /// The store is unavailable
+    #[response(status = 503, content_type = "application/problem+json")]
+    Away(#[to_schema] Problem),
+}
+
+#[derive(IntoResponses)]
+pub(crate) enum NotChanged {
+    /// A setting is out of its range, or unknown
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] Problem),
+    /// There is no such queue
+    #[response(status = 404, content_type = "application/problem+json")]
+    NoQueue(#[to_schema] Problem),
+    /// The settings changed since they were read
+    #[response(status = 412, content_type = "application/problem+json")]
+    Changed(#[to_schema] Problem),
+    /// The body is not JSON by its type, or of an unknown coding
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(#[to_schema] Problem),
+    /// The store is unavailable
+    #[response(status = 503, content_type = "application/problem+json")]
+    Away(#[to_schema] Problem),
 }
 
 #[derive(IntoResponses)]

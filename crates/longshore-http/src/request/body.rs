@@ -1,7 +1,7 @@
 //! Taking a body in: its type, its coding, its size, its time.
 
 use crate::codes;
-use crate::coding::{Coding, Undone};
+use crate::coding::{Coding, Undoing, Undone};
 use crate::problem::Problem;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -13,8 +13,10 @@ use tokio::time::timeout;
 
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take to send a body that is read as it arrives.
+const LONG_PATIENCE: Duration = Duration::from_secs(120);
 /// A refused body is read up to this, so that the client comes to read the answer.
-const LINGER: usize = 4 << 20;
+const LINGER: usize = 24 << 20;
 const LINGER_FOR: Duration = Duration::from_secs(2);
 
 /// Reads a JSON body of at most `limit` bytes, counted after decompression.
@@ -28,15 +30,99 @@ pub(crate) async fn read(
         Ok(coding) => match timeout(PATIENCE, collect(&mut body, limit)).await {
             Ok(Ok(bytes)) => return undo(coding, bytes, limit),
             Ok(Err(problem)) => problem,
-            Err(_) => Problem::new(
-                &codes::SLOW_BODY,
-                format!("the body did not arrive within {} s", PATIENCE.as_secs()),
-            )
-            .header(header::CONNECTION, "close"),
+            Err(_) => too_slow(PATIENCE),
         },
         Err(problem) => problem,
     };
     // Whoever asked first whether to send has not sent anything.
+    if !headers.contains_key(header::EXPECT) {
+        linger(&mut body).await;
+    }
+    Err(read)
+}
+
+/// Reads a JSON body of at most `limit` bytes, counted after decompression, and hands on its pieces
+/// as they arrive.
+pub(crate) async fn stream(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: usize,
+    each: impl FnMut(Bytes) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let judged = check_type(headers).and_then(|()| coding(headers));
+    let read = match judged {
+        Ok(coding) => {
+            let reading = pieces(&mut body, Undoing::new(coding, limit), limit, each);
+            match timeout(LONG_PATIENCE, reading).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(problem)) => problem,
+                Err(_) => too_slow(LONG_PATIENCE),
+            }
+        }
+        Err(problem) => problem,
+    };
+    if !headers.contains_key(header::EXPECT) {
+        linger(&mut body).await;
+    }
+    Err(read)
+}
+
+async fn pieces(
+    body: &mut Body,
+    mut undoing: Undoing,
+    limit: usize,
+    mut each: impl FnMut(Bytes) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let undone = |undone| match undone {
+        Undone::TooLarge => too_large(limit),
+        Undone::Broken => {
+            Problem::new(&codes::BROKEN_BODY, "the body is not what its coding gives")
+        }
+    };
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(too_large(limit));
+    }
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        each(undoing.push(data).map_err(undone)?)?;
+    }
+    each(undoing.finish().map_err(undone)?)
+}
+
+fn too_large(limit: usize) -> Problem {
+    let message =
+        format!("the body may have at most {limit} bytes, and 20 times its compressed size");
+    Problem::new(&codes::TOO_LARGE, message)
+}
+
+fn too_slow(patience: Duration) -> Problem {
+    let message = format!("the body did not arrive within {} s", patience.as_secs());
+    Problem::new(&codes::SLOW_BODY, message).header(header::CONNECTION, "close")
+}
+
+fn broken(error: axum::Error) -> Problem {
+    tracing::debug!(%error, "a body broke off");
+    Problem::new(&codes::BROKEN_BODY, "the body broke off")
+}
+
+/// Reads the body of a call that may come without one; then its type does not matter.
+pub(crate) async fn read_if_any(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: usize,
+) -> Result<Option<Bytes>, Problem> {
+    if body.is_end_stream() {
+        return Ok(None);
+    }
+    let read = match timeout(PATIENCE, collect(&mut body, limit)).await {
+        Ok(Ok(bytes)) if bytes.is_empty() => return Ok(None),
+        Ok(Ok(bytes)) => {
+            check_type(headers)?;
+            return undo(coding(headers)?, bytes, limit).map(Some);
+        }
+        Ok(Err(problem)) => problem,
+        Err(_) => too_slow(PATIENCE),
+    };
     if !headers.contains_key(header::EXPECT) {
         linger(&mut body).await;
     }
@@ -101,11 +187,7 @@ async fn collect(body: &mut Body, limit: usize) -> Result<Bytes, Problem> {
     let mut only = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            tracing::debug!(%error, "a body broke off");
-            Problem::new(&codes::BROKEN_BODY, "the body broke off")
-        })?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
         if only.len() + joined.len() + data.len() > limit {
             return Err(too_large());
         }
@@ -122,10 +204,7 @@ async fn collect(body: &mut Body, limit: usize) -> Result<Bytes, Problem> {
 fn undo(coding: Option<Coding>, bytes: Bytes, limit: usize) -> Result<Bytes, Problem> {
     let Some(coding) = coding else { return Ok(bytes) };
     coding.undo(&bytes, limit).map_err(|undone| match undone {
-        Undone::TooLarge => Problem::new(
-            &codes::TOO_LARGE,
-            format!("the body may have at most {limit} bytes, and 20 times its compressed size"),
-        ),
+        Undone::TooLarge => too_large(limit),
         Undone::Broken => {
             let name = coding.as_str();
             Problem::new(&codes::BROKEN_BODY, format!("the body is not what {name} gives"))

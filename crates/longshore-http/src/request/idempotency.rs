@@ -30,7 +30,12 @@ pub(crate) fn read(
             "the Idempotency-Key must have 1 to 128 visible ASCII characters, bare or in quotes",
         )
     })?;
-    Ok(Some(Idempotency { route, key, fingerprint: Sha256::digest(body).into() }))
+    Ok(Some(named(route, key, body)))
+}
+
+/// Names what `body` asks for.
+pub(crate) fn named(route: &'static str, key: String, body: &[u8]) -> Idempotency {
+    Idempotency { route, key, fingerprint: Sha256::digest(body).into() }
 }
 
 /// Takes the quotes off a string of RFC 9651, if it has any.
@@ -40,8 +45,12 @@ fn key_of(value: &str) -> Option<String> {
         None => value.to_owned(),
         Some(quoted) => unquoted(quoted.strip_suffix('"')?)?,
     };
-    let fine = (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    fine.then_some(key)
+    is_key(&key).then_some(key)
+}
+
+/// Returns whether a text can be a key.
+pub(crate) fn is_key(key: &str) -> bool {
+    (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn unquoted(inner: &str) -> Option<String> {

@@ -10,7 +10,7 @@ use std::fmt;
 /// Most fields an object may have: more than any object of the API.
 const MAX_FIELDS: usize = 64;
 /// Deepest nesting of a body, the outermost object included.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// The fields of an object, in the order they were sent.
 #[derive(Debug, Default)]
@@ -81,15 +81,24 @@ pub(crate) fn read(body: &[u8]) -> Result<Object<'_>, Problem> {
         return Err(malformed("the body is empty; send a JSON object (line 1, column 1)".into()));
     }
     let object = serde_json::from_str(text).map_err(|error| match error.classify() {
+        // Whatever else is wrong with it, it may be no JSON at all further on.
         serde_json::error::Category::Data => {
+            if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+                return malformed(error.to_string());
+            }
             Problem::new(&codes::INVALID, format!("the body must be a JSON object: {error}"))
         }
         _ => malformed(error.to_string()),
     })?;
     if is_deeper(body, MAX_DEPTH) {
-        return Err(malformed(format!("nested more than {MAX_DEPTH} levels deep")));
+        return Err(too_deep());
     }
     Ok(object)
+}
+
+/// Says that something is nested too deep.
+pub(crate) fn too_deep() -> Problem {
+    Problem::new(&codes::MALFORMED, format!("nested more than {MAX_DEPTH} levels deep"))
 }
 
 /// Returns whether JSON that is known to be well-formed is nested deeper than `limit`.

@@ -1,7 +1,6 @@
 //! Query parameters: known ones are read, others are refused, never ignored.
 
 use super::value::Wrong;
-use crate::codes;
 use crate::problem::{NOT_AVAILABLE, Problem};
 use longshore_core::Span;
 use longshore_runtime::FieldError;
@@ -36,9 +35,14 @@ impl Query {
             }
         }
         if missing {
-            return Err(Problem::fields(query.faults).coded(&codes::NOT_AVAILABLE));
+            return Err(Problem::not_available(query.faults));
         }
         Ok(query)
+    }
+
+    /// Refuses every parameter of a request that knows none.
+    pub(crate) fn none(raw: Option<&str>) -> Result<(), Problem> {
+        Self::read(raw, &[], &[])?.finish()
     }
 
     /// Reads a parameter that may be given once; an empty one counts as not given.

@@ -1,6 +1,8 @@
 //! Single values: from the text of a field to what it means, or to what would be right.
 
-use longshore_core::{Span, TaskId, Timestamp};
+use super::object::Object;
+use bytes::Bytes;
+use longshore_core::{Payload, Span, TaskId, Timestamp};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -10,6 +12,34 @@ pub(crate) type Wrong = String;
 /// Returns whether it is `null`: the same as a field that is not there.
 pub(crate) fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
+}
+
+/// Takes JSON of any sort, as a slice of the body: nothing is copied.
+pub(crate) fn json(raw: &RawValue, body: &Bytes) -> Result<Payload, Wrong> {
+    if has_lone_surrogate(raw.get().as_bytes()) {
+        return Err("has a string with half of a surrogate pair, which many cannot read".into());
+    }
+    Payload::from_bytes(body.slice_ref(raw.get().as_bytes())).map_err(|error| error.to_string())
+}
+
+/// Returns whether an escape in this JSON stands for half a character: the grammar allows it, and
+/// those who read it may not.
+fn has_lone_surrogate(json: &[u8]) -> bool {
+    let mut rest = json;
+    let mut high = false;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = &rest[at..];
+        let is_low = matches!(escape, [_, b'u', b'd' | b'D', b'c'..=b'f' | b'C'..=b'F', ..]);
+        let is_high =
+            matches!(escape, [_, b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..]);
+        let follows = high && at == 0;
+        if is_low != follows || (high && !is_low) {
+            return true;
+        }
+        high = is_high;
+        rest = &escape[if escape.get(1) == Some(&b'u') { escape.len().min(6) } else { 2 }..];
+    }
+    high
 }
 
 /// Reads a string.
@@ -65,6 +95,12 @@ pub(crate) fn items(raw: &RawValue) -> Result<Vec<&RawValue>, Wrong> {
     serde_json::from_str(raw.get()).map_err(|_| "must be an array".into())
 }
 
+/// Returns the fields of an object.
+pub(crate) fn object(raw: &RawValue) -> Result<Object<'_>, Wrong> {
+    must_begin(raw, b'{', "an object")?;
+    serde_json::from_str(raw.get()).map_err(|_| "must be an object of at most 64 fields".into())
+}
+
 fn must_begin(raw: &RawValue, with: u8, what: &str) -> Result<(), Wrong> {
     if first(raw) == with { Ok(()) } else { Err(format!("must be {what}, is {}", sort(raw))) }
 }
@@ -95,6 +131,24 @@ mod tests {
 
     fn raw(json: &str) -> &RawValue {
         serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn half_a_character_is_no_payload() {
+        for whole in
+            [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#""a\u00e9\n""#, "1", r#"{"\u0064":[]}"#]
+        {
+            assert!(!has_lone_surrogate(whole.as_bytes()), "{whole}");
+        }
+        for half in [
+            r#""\ud83d""#,
+            r#""\ude00""#,
+            r#""\ud83d \ude00""#,
+            r#""\uD83D\ud83d\ude00""#,
+            r#"["\ud83d","\ude00"]"#,
+        ] {
+            assert!(has_lone_surrogate(half.as_bytes()), "{half}");
+        }
     }
 
     #[test]

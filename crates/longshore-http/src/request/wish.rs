@@ -3,19 +3,20 @@
 //! All faults are found, not only the first: wrong types and unknown fields here, and with them
 //! what [`validate`](longshore_runtime::Intake::validate) says of the rest.
 
+use super::idempotency;
 use super::object::{self, Object};
 use super::query::unknown;
 use super::value::{self, Wrong};
-use crate::codes;
 use crate::problem::{NOT_AVAILABLE, Problem};
 use bytes::Bytes;
-use longshore_core::{NewTask, Payload, Valid};
+use longshore_core::task::{OnConflict, Unique, UniqueWhile};
+use longshore_core::{NewTask, Span, Valid};
 use longshore_runtime::nearest::nearest;
 use longshore_runtime::{FieldError, Registry, Submission};
 use serde_json::value::RawValue;
 
 /// Fields that can be given.
-pub(crate) const FIELDS: [&str; 15] = [
+pub(crate) const FIELDS: [&str; 19] = [
     "kind",
     "type",
     "taskType",
@@ -28,24 +29,18 @@ pub(crate) const FIELDS: [&str; 15] = [
     "delay",
     "max_attempts",
     "timeout",
+    "total_timeout",
     "expires_in",
+    "order_key",
+    "unique",
+    "idempotency_key",
     "tags",
     "headers",
 ];
 /// Fields that are documented but not built yet.
-const LATER: [&str; 11] = [
-    "cron",
-    "timezone",
-    "total_timeout",
-    "order_key",
-    "unique",
-    "callback",
-    "idempotency_key",
-    "after",
-    "group",
-    "on_parent_failure",
-    "replay_of",
-];
+const LATER: [&str; 6] = ["cron", "timezone", "callback", "after", "group", "on_parent_failure"];
+/// Fields of `unique`.
+const UNIQUE: [&str; 3] = ["key", "while", "on_conflict"];
 /// Lengths in characters that a name may have.
 const NAME: std::ops::RangeInclusive<usize> = 2..=32;
 
@@ -58,11 +53,22 @@ pub(crate) struct Wish {
     kind_as: Option<&'static str>,
     /// Whether a field of a later version was among them.
     later: bool,
+    /// The name that an item of a batch gives itself.
+    key: Option<String>,
+}
+
+/// Where a wish was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is the body of a request.
+    Alone,
+    /// It is an item of a batch.
+    Batch,
 }
 
 impl Wish {
     /// Reads a body. An error means that it is no JSON object at all.
-    pub(crate) fn read(body: &Bytes, registry: &Registry) -> Result<Self, Problem> {
+    pub(crate) fn read(body: &Bytes, registry: &Registry, place: Place) -> Result<Self, Problem> {
         let Object { fields, repeated } = object::read(body)?;
         let mut wish = Self::default();
         for name in repeated {
@@ -72,7 +78,15 @@ impl Wish {
             wish.take(&name, raw, body);
         }
         wish.kind_by_name(registry);
+        if place == Place::Alone && wish.key.is_some() {
+            wish.fault("idempotency_key", "belongs into a batch; send the Idempotency-Key header");
+        }
         Ok(wish)
+    }
+
+    /// Returns the name that an item of a batch gives itself, if it is usable.
+    pub(crate) fn own_key(&self) -> Option<&str> {
+        self.key.as_deref()
     }
 
     fn fault(&mut self, field: impl Into<String>, wrong: impl Into<Wrong>) {
@@ -106,7 +120,7 @@ impl Wish {
             "kind" => self.kind("kind", raw),
             "type" => self.kind("type", raw),
             "taskType" => self.kind("taskType", raw),
-            "payload" => self.submission.payload = payload(raw, body),
+            "payload" => self.submission.payload = self.kept(name, value::json(raw, body)),
             "id" => self.submission.id = self.kept(name, value::id(raw)),
             "name" => self.submission.name = self.kept(name, value::text(raw)),
             "queue" => self.submission.queue = self.kept(name, value::text(raw)),
@@ -115,7 +129,11 @@ impl Wish {
             "delay" => self.submission.delay = self.kept(name, value::span(raw)),
             "max_attempts" => self.submission.max_attempts = self.kept(name, value::whole(raw)),
             "timeout" => self.submission.timeout = self.kept(name, value::span(raw)),
+            "total_timeout" => self.submission.total_timeout = self.kept(name, value::span(raw)),
             "expires_in" => self.submission.expires_in = self.kept(name, value::span(raw)),
+            "order_key" => self.submission.order_key = self.kept(name, value::text(raw)),
+            "unique" => self.unique(raw),
+            "idempotency_key" => self.key(raw),
             "tags" => self.tags(raw),
             _ => self.headers(raw),
         }
@@ -146,6 +164,42 @@ impl Wish {
         }
     }
 
+    fn unique(&mut self, raw: &RawValue) {
+        let Some(Object { fields, repeated }) = self.kept("unique", value::object(raw)) else {
+            return;
+        };
+        for name in repeated {
+            self.fault(format!("unique.{name}"), "is given more than once");
+        }
+        let (mut key, mut hold, mut on_conflict) =
+            (None, UniqueWhile::Active, OnConflict::Existing);
+        for (name, raw) in fields {
+            let at = format!("unique.{name}");
+            match &*name {
+                known if UNIQUE.contains(&known) && value::is_null(raw) => {}
+                "key" => key = Some(self.kept(&at, value::text(raw)).unwrap_or_default()),
+                "while" => hold = self.kept(&at, hold_of(raw)).unwrap_or(hold),
+                "on_conflict" => {
+                    on_conflict = self.kept(&at, conflict_of(raw)).unwrap_or(on_conflict);
+                }
+                other => self.fault(&at, unknown("field", &nearest(other, UNIQUE))),
+            }
+        }
+        match key {
+            Some(key) => self.submission.unique = Some(Unique { key, hold, on_conflict }),
+            None => self.fault("unique.key", "is required"),
+        }
+    }
+
+    /// A key of an item. Which body it stands for is known to whoever reads the batch.
+    fn key(&mut self, raw: &RawValue) {
+        match value::text(raw) {
+            Ok(key) if idempotency::is_key(&key) => self.key = Some(key),
+            Ok(_) => self.fault("idempotency_key", "must have 1 to 128 visible ASCII characters"),
+            Err(wrong) => self.fault("idempotency_key", wrong),
+        }
+    }
+
     fn tags(&mut self, raw: &RawValue) {
         let Some(items) = self.kept("tags", value::items(raw)) else { return };
         for (i, item) in items.into_iter().enumerate() {
@@ -157,8 +211,7 @@ impl Wish {
     }
 
     fn headers(&mut self, raw: &RawValue) {
-        let read = serde_json::from_str(raw.get())
-            .map_err(|_| "must be an object of at most 32 strings".to_owned());
+        let read = value::object(raw).map_err(|_| "must be an object of at most 32 strings".into());
         let Some(Object { fields, repeated }) = self.kept("headers", read) else { return };
         for name in repeated {
             self.fault(format!("headers.{name}"), "is given more than once");
@@ -190,8 +243,8 @@ impl Wish {
                 faults.push(fault);
             }
         }
-        let problem = Problem::fields(kind_as.rename(faults));
-        Err(if self.later { problem.coded(&codes::NOT_AVAILABLE) } else { problem })
+        let faults = kind_as.rename(faults);
+        Err(if self.later { Problem::not_available(faults) } else { Problem::fields(faults) })
     }
 }
 
@@ -209,10 +262,23 @@ impl KindAs {
     }
 }
 
-/// A slice of the body: nothing is copied.
-fn payload(raw: &RawValue, body: &Bytes) -> Option<Payload> {
-    // A part of a body that is UTF-8 is UTF-8.
-    Payload::from_bytes(body.slice_ref(raw.get().as_bytes())).ok()
+fn hold_of(raw: &RawValue) -> Result<UniqueWhile, Wrong> {
+    match value::text(raw).as_deref() {
+        Ok("queued") => Ok(UniqueWhile::Queued),
+        Ok("active") => Ok(UniqueWhile::Active),
+        _ => value::span(raw)
+            .map(|Span(window)| UniqueWhile::Window(window))
+            .map_err(|_| "must be \"queued\", \"active\", or a duration such as \"1h\"".to_owned()),
+    }
+}
+
+fn conflict_of(raw: &RawValue) -> Result<OnConflict, Wrong> {
+    match value::text(raw).as_deref() {
+        Ok("existing") => Ok(OnConflict::Existing),
+        Ok("reject") => Ok(OnConflict::Reject),
+        Ok("replace") => Ok(OnConflict::Replace),
+        _ => Err("must be \"existing\", \"reject\" or \"replace\"".into()),
+    }
 }
 
 #[cfg(test)]
@@ -231,7 +297,7 @@ mod tests {
     fn read(body: &str) -> Result<Submission, (u32, Vec<FieldError>)> {
         let body = Bytes::copy_from_slice(body.as_bytes());
         let judge = |_| Err(Vec::new());
-        let wish = Wish::read(&body, &registry()).unwrap();
+        let wish = Wish::read(&body, &registry(), Place::Alone).unwrap();
         let faults = wish.faults.clone();
         wish.submission(judge)
             .map(|(submission, _)| submission)
@@ -247,7 +313,7 @@ mod tests {
         let wish = read(
             r#"{"kind":"hello","payload":{"n": 1.00},"id":"0198b2f0-5a1c-7c3e-9f3a-2b1d4c5e6f70",
                 "name":"first","queue":"default","priority":9,"run_at":"2026-11-20T09:00:00Z",
-                "max_attempts":2,"timeout":"2s","expires_in":60,"tags":["a","b"],
+                "max_attempts":2,"timeout":"2s","total_timeout":"5s","expires_in":60,"tags":["a","b"],
                 "headers":{"team":"x"}}"#,
         )
         .unwrap();
@@ -256,6 +322,9 @@ mod tests {
         assert_eq!((wish.priority, wish.max_attempts), (Some(9), Some(2)));
         assert_eq!(wish.tags, ["a", "b"]);
         assert_eq!(wish.headers, [("team".to_owned(), "x".to_owned())]);
+        assert_eq!(wish.total_timeout.unwrap().to_string(), "5s");
+        let lane = read(r#"{"kind":"hello","order_key":"customer-7"}"#).unwrap();
+        assert_eq!(lane.order_key.as_deref(), Some("customer-7"));
         assert_eq!(wish.expires_in.unwrap().as_millis(), 60_000);
         assert_eq!(
             read(r#"{"kind":"hello","delay":"1h30m"}"#).unwrap().delay.unwrap().to_string(),
@@ -295,6 +364,51 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_available_is_said_first() {
+        let body = Bytes::from_static(br#"{"kind":"hello","priority":"x","cron":"* * * * *"}"#);
+        let wish = Wish::read(&body, &registry(), Place::Alone).unwrap();
+        let problem = wish.submission(|_| Err(Vec::new())).unwrap_err();
+        let shown: serde_json::Value = serde_json::from_slice(&problem.body("", "")).unwrap();
+        assert!(shown["message"].as_str().unwrap().starts_with("cron: "), "{shown}");
+        assert_eq!(shown["errors"][1]["field"], "priority");
+    }
+
+    #[test]
+    fn a_unique_key_has_a_time_and_a_way_to_settle() {
+        let unique = |json: &str| read(&format!(r#"{{"kind":"hello","unique":{json}}}"#));
+        let of = |json: &str| unique(json).unwrap().unique.unwrap();
+        let plain = of(r#"{"key":"k","while":null}"#);
+        assert_eq!((plain.hold, plain.on_conflict), (UniqueWhile::Active, OnConflict::Existing));
+        let all = of(r#"{"key":"k","while":"1h","on_conflict":"replace"}"#);
+        let hour = std::time::Duration::from_secs(3_600);
+        assert_eq!((all.hold, all.on_conflict), (UniqueWhile::Window(hour), OnConflict::Replace));
+        assert_eq!(of(r#"{"key":"k","while":"queued"}"#).hold, UniqueWhile::Queued);
+        for (json, field) in [
+            ("{}", "unique.key"),
+            (r#"{"key":null}"#, "unique.key"),
+            (r#"{"key":7}"#, "unique.key"),
+            (r#"{"key":"k","while":"soon"}"#, "unique.while"),
+            (r#"{"key":"k","on_conflict":"ignore"}"#, "unique.on_conflict"),
+            (r#"{"key":"k","kye":1}"#, "unique.kye"),
+            (r#"{"key":"k","key":"k"}"#, "unique.key"),
+            ("[]", "unique"),
+            (r#""k""#, "unique"),
+        ] {
+            let (code, faults) = unique(json).unwrap_err();
+            assert_eq!((code, faults[0].field.as_str()), (40001, field), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_idempotency_key_belongs_into_a_batch() {
+        let body = Bytes::from_static(br#"{"kind":"hello","idempotency_key":"k"}"#);
+        let item = Wish::read(&body, &registry(), Place::Batch).unwrap();
+        assert_eq!(item.own_key(), Some("k"));
+        assert_eq!(fields(r#"{"kind":"hello","idempotency_key":"k"}"#), ["idempotency_key"]);
+        assert_eq!(fields(r#"{"kind":"hello","idempotency_key":"a b"}"#), ["idempotency_key"]);
+    }
+
+    #[test]
     fn the_kind_has_two_other_names() {
         for name in ["kind", "type", "taskType"] {
             assert_eq!(read(&format!(r#"{{"{name}":"hello"}}"#)).unwrap().kind, "hello");
@@ -320,7 +434,8 @@ mod tests {
                 FieldError::new("queue", "unknown"),
             ])
         };
-        let problem = Wish::read(&body, &registry()).unwrap().submission(judge).unwrap_err();
+        let wish = Wish::read(&body, &registry(), Place::Alone).unwrap();
+        let problem = wish.submission(judge).unwrap_err();
         let body: serde_json::Value = serde_json::from_slice(&problem.body("", "")).unwrap();
         let fields: Vec<_> =
             body["errors"].as_array().unwrap().iter().map(|e| &e["field"]).collect();

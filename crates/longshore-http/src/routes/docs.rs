@@ -1,7 +1,7 @@
 //! `/docs`: product docs and error pages.
 
 use crate::codes::{self, CODES};
-use crate::pages::{self, PAGES};
+use crate::pages::{self, PAGES, Sort};
 use crate::problem::Problem;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -13,6 +13,11 @@ use std::fmt::Write as _;
 /// Nothing runs and nothing comes from elsewhere.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
+
+/// Reference pages that are no documents.
+const API_AND_ERRORS: &str = "<li><a href=\"/docs/api\">The API, to try out</a> \
+     (<a href=\"/openapi.json\">JSON</a>, <a href=\"/openapi.yaml\">YAML</a>)</li>\n\
+     <li><a href=\"/docs/errors\">Error codes</a></li>\n";
 
 /// Makes the response of an HTML document.
 pub(crate) fn html(document: String) -> Response {
@@ -30,16 +35,18 @@ pub(crate) fn html(document: String) -> Response {
 
 /// The index of the docs.
 pub(crate) async fn index() -> Response {
-    let mut body = String::from("<h1>Docs</h1>\n<ul>\n");
-    for page in PAGES {
+    let mut body = String::from("<h1>Docs</h1>\n");
+    for sort in Sort::ALL {
         // Writing to a string cannot fail.
-        let _ = writeln!(body, "<li><a href=\"/docs/{}\">{}</a></li>", page.slug, page.title);
+        let _ = writeln!(body, "<h2>{}</h2>\n<ul>", sort.heading());
+        for page in PAGES.iter().filter(|page| page.sort == sort) {
+            let _ = writeln!(body, "<li><a href=\"/docs/{}\">{}</a></li>", page.slug, page.title);
+        }
+        if sort == Sort::Reference {
+            body.push_str(API_AND_ERRORS);
+        }
+        body.push_str("</ul>\n");
     }
-    body.push_str(
-        "<li><a href=\"/docs/api\">The API, to try out</a> (<a href=\"/openapi.json\">JSON</a>, \
-         <a href=\"/openapi.yaml\">YAML</a>)</li>\n\
-         <li><a href=\"/docs/errors\">Error codes</a></li>\n</ul>\n",
-    );
     html(pages::shell("Docs", &body))
 }
 

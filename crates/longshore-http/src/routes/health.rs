@@ -9,8 +9,10 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
-use longshore_runtime::{Phase, StoreHealth};
+use longshore_runtime::supervisor::Role;
+use longshore_runtime::{Engine, Phase, StoreHealth};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How a part is.
@@ -34,6 +36,47 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Details {
     store: Store,
+    /// The handlers, and every component that is not as it should be.
+    #[serde(flatten)]
+    parts: BTreeMap<String, Part>,
+}
+
+#[derive(Debug, Serialize)]
+struct Part {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Slots that are taken by handlers which do not yield.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stuck: Option<usize>,
+}
+
+impl Details {
+    fn of(engine: &Engine) -> Self {
+        let unready = engine.supervisor().status().into_iter().filter(|one| !one.ready);
+        let mut parts: BTreeMap<String, Part> = unready
+            .filter(|one| one.role == Role::Component)
+            .map(|one| {
+                let reason = Some(one.state.as_str().to_owned());
+                (one.name, Part { status: Status::Degraded, reason, stuck: None })
+            })
+            .collect();
+        let (stuck, too_many) = engine.stuck();
+        let status = match (stuck, too_many) {
+            (0, _) => Status::Up,
+            (_, false) => Status::Degraded,
+            (_, true) => Status::Down,
+        };
+        let reason = (stuck > 0).then(|| "handlers do not yield".to_owned());
+        let handlers = Part { status, reason, stuck: Some(stuck) };
+        parts.entry("handlers".into()).or_insert(handlers);
+        Self { store: engine.store_health().into(), parts }
+    }
+
+    fn status(&self) -> Status {
+        let worst = self.parts.values().map(|part| part.status).max();
+        self.store.status.max(worst.unwrap_or(Status::Up))
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -117,12 +160,15 @@ pub(crate) async fn startupz(State(house): State<House>) -> Response {
     }
 }
 
-/// Whether tasks can be accepted: the store is writable and nobody said stop.
+/// Whether tasks can be accepted and run: the store is writable, nobody said stop, and not all
+/// handlers' threads are taken by handlers that do not yield.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "readyz",
     params(("verbose" = Option<String>, Query, description = "Adds the details of `/health`")),
     responses(
         (status = 200, description = "They can", body = crate::openapi::schemas::Probe),
+        (status = 400, description = "A query parameter is wrong",
+            body = crate::openapi::schemas::Problem, content_type = "application/problem+json"),
         (status = 503, description = "They cannot; `reason` says why",
             body = crate::openapi::schemas::Probe),
     )
@@ -134,15 +180,16 @@ pub(crate) async fn readyz(
     let query = Query::read(request.uri().query(), &["verbose"], &["scope"])?;
     let verbose = query.has("verbose");
     query.finish()?;
-    let store = Store::from(house.engine().store_health());
-    let mut report = match (house.engine().phase(), store.reason) {
+    let details = Details::of(house.engine());
+    let mut report = match (house.engine().phase(), details.store.reason) {
         (Phase::Starting, _) => Report::down("starting"),
         (Phase::Draining | Phase::Stopped, _) => Report::down("draining"),
         (Phase::Ready, Some("full")) => Report::down("the store is full"),
         (Phase::Ready, Some(_)) => Report::down("the store is unavailable"),
+        (Phase::Ready, None) if house.engine().stuck().1 => Report::down("handlers are stuck"),
         (Phase::Ready, None) => Report::plain(Status::Up),
     };
-    report.details = verbose.then_some(Details { store });
+    report.details = verbose.then_some(details);
     Ok(report.respond())
 }
 
@@ -155,15 +202,15 @@ pub(crate) async fn readyz(
     )
 )]
 pub(crate) async fn health(State(house): State<House>) -> Response {
-    let store = Store::from(house.engine().store_health());
+    let details = Details::of(house.engine());
     let (own, reason) = match house.engine().phase() {
         Phase::Ready => (Status::Up, None),
         Phase::Starting => (Status::Down, Some("starting")),
         Phase::Draining => (Status::Degraded, Some("draining")),
         Phase::Stopped => (Status::Down, Some("stopped")),
     };
-    let status = own.max(store.status);
-    Report { status, reason, details: Some(Details { store }) }.respond()
+    let status = own.max(details.status());
+    Report { status, reason, details: Some(details) }.respond()
 }
 
 #[cfg(test)]
@@ -173,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_full_store_is_degraded_and_a_silent_one_down_without_its_words() {
-        let condition = Condition { used_bytes: 5, log_bytes: 0, full: true };
+        let condition = Condition { used_bytes: 5, full: true, ..Condition::default() };
         let latency = Duration::from_micros(1_200);
         let full = Store::from(StoreHealth::Up { latency, condition });
         assert_eq!((full.status, full.latency.as_deref()), (Status::Degraded, Some("2ms")));

@@ -1,10 +1,13 @@
 //! The routes, one resource a file, and the map that puts them together.
 
+pub(crate) mod dead_letters;
 pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod map;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
+pub(crate) mod operations;
 pub(crate) mod plan;
+pub(crate) mod queues;
 pub(crate) mod tasks;

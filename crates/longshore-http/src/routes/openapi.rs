@@ -33,7 +33,7 @@ pub(crate) async fn json() -> Response {
 /// The OpenAPI document, as YAML.
 #[utoipa::path(
     get, path = "/openapi.yaml", tag = "docs", operation_id = "openapiYaml",
-    responses((status = 200, description = "This document", body = String,
+    responses((status = 200, description = "This document", body = Object,
         content_type = "application/yaml"))
 )]
 pub(crate) async fn yaml() -> Response {

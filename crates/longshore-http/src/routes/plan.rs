@@ -1,7 +1,7 @@
 //! Every route there is.
 
 use super::map::Map;
-use super::{docs, health, home, metrics, openapi, tasks};
+use super::{dead_letters, docs, health, home, metrics, openapi, operations, queues, tasks};
 use crate::auth::NoPolicy;
 use crate::house::House;
 use http::Method;
@@ -12,11 +12,40 @@ pub(crate) fn plan() -> Result<Map<House>, NoPolicy> {
     Map::new()
         .on(post.clone(), "/v1/tasks", tasks::create)?
         .on(get.clone(), "/v1/tasks", tasks::list)?
+        .on(post.clone(), "/v1/tasks:batch", tasks::batch)?
         .on(get.clone(), "/v1/tasks/{id}", tasks::read)?
+        .on(post.clone(), "/v1/tasks/{id}/cancel", tasks::cancel)?
+        .on(post.clone(), "/v1/tasks/{id}/retry", tasks::retry)?
+        .on(post.clone(), "/v1/tasks/{id}/replay", tasks::replay)?
+        .on(get.clone(), "/v1/tasks/{id}/attempts", tasks::attempts)?
+        .on(get.clone(), "/v1/config", operations::config)?
+        .on(get.clone(), "/v1/audit", operations::audit)?
+        .on(get.clone(), "/v1/queues", queues::read::list)?
+        .on(get.clone(), "/v1/queues/{queue}", queues::read::read)?
+        .on(Method::PATCH, "/v1/queues/{queue}", queues::patch::patch)?
+        .on(post.clone(), "/v1/queues/{queue}/pause", queues::hold::pause)?
+        .on(post.clone(), "/v1/queues/{queue}/resume", queues::hold::resume)?
+        .on(post.clone(), "/v1/queues/{queue}/purge", queues::hold::purge)?
+        .on(post.clone(), "/v1/kinds/{kind}/pause", queues::hold::pause_kind)?
+        .on(post.clone(), "/v1/kinds/{kind}/resume", queues::hold::resume_kind)?
+        .on(post.clone(), "/v1/tenants/{tenant}/pause", queues::hold::pause_tenant)?
+        .on(post.clone(), "/v1/tenants/{tenant}/resume", queues::hold::resume_tenant)?
+        .on(get.clone(), "/v1/scaling/{queue}", queues::read::scaling)?
+        .on(get.clone(), "/v1/dead-letters", dead_letters::list)?
+        .on(get.clone(), "/v1/dead-letters/groups", dead_letters::later)?
+        .on(post.clone(), "/v1/dead-letters/retry", dead_letters::later)?
+        .on(post.clone(), "/v1/dead-letters/discard", dead_letters::later)?
+        .on(post.clone(), "/v1/dead-letters/{id}/retry", dead_letters::retry)?
+        .on(post.clone(), "/v1/dead-letters/{id}/discard", dead_letters::discard)?
         // The same without the prefix, for people who type.
-        .on(post, "/tasks", tasks::create)?
+        .on(post.clone(), "/tasks", tasks::create)?
+        .on(post.clone(), "/tasks:batch", tasks::batch)?
         .on(get.clone(), "/tasks", tasks::list)?
         .on(get.clone(), "/tasks/{id}", tasks::read)?
+        .on(post.clone(), "/tasks/{id}/cancel", tasks::cancel)?
+        .on(post.clone(), "/tasks/{id}/retry", tasks::retry)?
+        .on(post.clone(), "/tasks/{id}/replay", tasks::replay)?
+        .on(get.clone(), "/tasks/{id}/attempts", tasks::attempts)?
         .on(get.clone(), "/livez", health::livez)?
         .on(get.clone(), "/readyz", health::readyz)?
         .on(get.clone(), "/startupz", health::startupz)?

@@ -7,7 +7,7 @@ use longshore_http::{baseline, router};
 async fn it_answers_in_the_same_shape() {
     let engine = engine();
     let real = router(&engine);
-    let yardstick = baseline::router(engine.intake().registry().clone()).unwrap();
+    let yardstick = baseline::router((*engine.registry()).clone()).unwrap();
     for body in [r#"{"kind":"hello","payload":[1]}"#, r#"{"kind":"helo"}"#, r#"{"foo":1}"#, "{"] {
         let (a, b) =
             (post(&real, "/v1/tasks", body).await, post(&yardstick, "/v1/tasks", body).await);

@@ -5,8 +5,9 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use longshore_conformance::ModelStore;
-use longshore_core::{KindName, Outcome, Payload, SystemClock};
-use longshore_runtime::handler::{BoxHandler, Call, Handler, nothing};
+use longshore_core::{Fault, KindName, Outcome, Payload, SystemClock};
+use longshore_runtime::handler::{BoxHandler, Call, Cx, Handler, States, boxed, nothing};
+use longshore_runtime::schema::Schema;
 use longshore_runtime::{Engine, Kind, Options, Registry};
 use std::future::Future;
 use std::pin::Pin;
@@ -32,14 +33,40 @@ impl Handler for Stuck {
     }
 }
 
-/// Starts an engine with the kinds `hello`, `echo` and `stuck`.
+/// Ends when it is told to.
+async fn polite(cx: Cx) -> Outcome {
+    cx.stopped().await;
+    Outcome::Cancelled
+}
+
+/// Fails for good, with a code.
+struct Doomed;
+
+impl Handler for Doomed {
+    fn call(&self, _: Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        let fault = Fault { code: Some("smtp.550".into()), ..Fault::bad_data("no such mailbox") };
+        Box::pin(async move { Outcome::Fault(fault) })
+    }
+}
+
+/// Starts an engine with the kinds `hello`, `echo`, `stuck`, `polite`, `doomed`, and `letter` with a
+/// schema.
 pub(crate) fn engine() -> Engine {
     let mut registry = Registry::default();
-    for (name, handler) in
-        [("hello", nothing()), ("echo", BoxHandler::new(Echo)), ("stuck", BoxHandler::new(Stuck))]
-    {
+    for (name, handler) in [
+        ("hello", nothing()),
+        ("echo", BoxHandler::new(Echo)),
+        ("stuck", BoxHandler::new(Stuck)),
+        ("polite", boxed(polite, &States::default()).unwrap()),
+        ("doomed", BoxHandler::new(Doomed)),
+    ] {
         registry.add(Kind::new(KindName::new(name).unwrap(), handler));
     }
+    let schema = r#"{"type":"object","required":["to"],"properties":{"to":{"type":"string"},
+        "items":{"type":"array","items":{"type":"integer"}}}}"#;
+    let mut letter = Kind::new(KindName::new("letter").unwrap(), nothing());
+    letter.schema = Some(Schema::compile(schema).unwrap());
+    registry.add(letter);
     let store = Arc::new(ModelStore::new(Arc::new(SystemClock)));
     Engine::start(Options::new(store, registry)).unwrap()
 }

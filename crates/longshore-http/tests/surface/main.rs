@@ -1,8 +1,14 @@
 //! The surface as clients meet it, with a whole engine over the model store behind it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod acts;
 mod baseline;
+mod batch;
 mod door;
 mod house;
+mod letters;
+mod operations;
+mod order;
 mod pages;
+mod queues;
 mod tasks;

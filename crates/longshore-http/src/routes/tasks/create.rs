@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::request::body;
 use crate::request::idempotency::{self, REPLAYED};
 use crate::request::query::Query;
-use crate::request::wish::{KindAs, Wish};
+use crate::request::wish::{KindAs, Place, Wish};
 use crate::trace;
 use crate::view::{Short, Whole};
 use axum::extract::{Request, State};
@@ -65,7 +65,7 @@ pub(crate) async fn create(
     let key = idempotency::read(&parts.headers, ROUTE, &body)?;
     let intake = house.engine().intake();
     let judged =
-        judge(&parts.headers, &body, key.clone(), intake.registry(), |wish| intake.validate(wish));
+        judge(&parts.headers, &body, key.clone(), &intake.registry(), |wish| intake.validate(wish));
     let Judged { mut submission, kind_as } = match judged {
         Ok(judged) => judged,
         Err(problem) => return replay(&house, shape, key).await?.ok_or(problem),
@@ -93,7 +93,8 @@ pub(crate) fn judge(
     registry: &Registry,
     validate: impl FnOnce(Submission) -> Result<Valid<NewTask>, Vec<FieldError>>,
 ) -> Result<Judged, Problem> {
-    let (mut submission, kind_as) = Wish::read(body, registry)?.submission(validate)?;
+    let (mut submission, kind_as) =
+        Wish::read(body, registry, Place::Alone)?.submission(validate)?;
     submission.traceparent = trace::traceparent(headers).map(str::to_owned);
     submission.idempotency = key;
     Ok(Judged { submission, kind_as })
@@ -103,7 +104,7 @@ pub(crate) fn judge(
 pub(crate) fn answer(shape: Shape, accepted: &Accepted) -> Response {
     let status = match accepted.how {
         AcceptedHow::New | AcceptedHow::Replayed => StatusCode::CREATED,
-        AcceptedHow::Existing => StatusCode::OK,
+        AcceptedHow::Existing | AcceptedHow::ReplayedExisting => StatusCode::OK,
     };
     located(shape.answer(status, &Short::from(accepted)), accepted)
 }
@@ -113,7 +114,7 @@ fn located(mut response: Response, accepted: &Accepted) -> Response {
     if let Ok(location) = HeaderValue::try_from(format!("/v1/tasks/{}", accepted.id)) {
         headers.insert(header::LOCATION, location);
     }
-    if accepted.how == AcceptedHow::Replayed {
+    if accepted.how.is_replayed() {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
     response
