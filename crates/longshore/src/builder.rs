@@ -1,22 +1,32 @@
 //! Putting a service together. Nothing happens before [`Builder::start`], which is the one place
 //! where the parts meet.
 
+use crate::composition::{Code, registry};
+use crate::config::{Config, Sources};
+use crate::export::{self, Opened};
+use crate::reload::{InForce, Reloader};
 use crate::service::{Ended, Service, Signals};
 use crate::{Error, drivers};
 use axum::Router;
+use longshore_core::queue::QueueSettings;
 use longshore_core::store::{Retention, Store};
 use longshore_core::{KindName, QueueName};
 use longshore_http::auth::check_bind;
-use longshore_http::{BindError, Door, DoorOptions};
+use longshore_http::{BindError, ConfigView, Door, DoorOptions};
 use longshore_runtime::handler::{BoxHandler, HandlerFn, MissingState, States, boxed};
-use longshore_runtime::{Engine, Kind, Options, Queue, Registry};
+use longshore_runtime::layers::{Layer, Stack};
+use longshore_runtime::supervisor::{Component, Hook};
+use longshore_runtime::{Engine, Kind, Options};
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 type Make = Box<dyn FnOnce(&States) -> Result<BoxHandler, MissingState> + Send>;
 type Adjust = Box<dyn FnOnce(Kind) -> Kind + Send>;
+type Routes = Box<dyn FnOnce(Engine) -> Router + Send>;
+type Told = Box<dyn FnOnce(&Config) + Send>;
 
 /// A service that is being put together.
 pub struct Builder {
@@ -24,10 +34,16 @@ pub struct Builder {
     door: DoorOptions,
     retention: Retention,
     handlers: Vec<(String, Make, Adjust)>,
-    queues: Vec<(String, Queue)>,
+    queues: Vec<(String, QueueSettings)>,
     states: States,
-    routes: Option<Router>,
+    routes: Vec<Routes>,
     consume: bool,
+    layers: Stack,
+    components: Vec<Arc<dyn Component>>,
+    hooks: Vec<Hook>,
+    sources: Option<Sources>,
+    on_config: Option<Told>,
+    export: bool,
 }
 
 /// Where tasks are kept.
@@ -56,8 +72,14 @@ pub fn builder() -> Builder {
         handlers: Vec::new(),
         queues: Vec::new(),
         states: States::default(),
-        routes: None,
+        routes: Vec::new(),
         consume: true,
+        layers: Stack::default(),
+        components: Vec::new(),
+        hooks: Vec::new(),
+        sources: None,
+        on_config: None,
+        export: false,
     }
 }
 
@@ -102,6 +124,16 @@ impl Builder {
     }
 
     /// Runs the tasks of `kind` by `function`; `adjust` sets its queue, retries and timeout.
+    ///
+    /// ```
+    /// use longshore::core::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// let retry = RetryPolicy::fixed(Duration::from_secs(30)).max_attempts(10);
+    /// let builder = longshore::builder().handler_with("nightly", || async {}, |kind| {
+    ///     kind.retry(retry).timeout(Duration::from_secs(3_600))
+    /// });
+    /// ```
     pub fn handler_with<F, Args>(
         mut self,
         kind: impl Into<String>,
@@ -124,9 +156,9 @@ impl Builder {
         self
     }
 
-    /// Adds a queue, or sets one's slots. The queue `default` exists unasked, with 16.
-    pub fn queue(mut self, name: impl Into<String>, queue: Queue) -> Self {
-        self.queues.push((name.into(), queue));
+    /// Adds a queue with its slots, limits and rate. The queue `default` exists unasked, with 16 slots.
+    pub fn queue(mut self, name: impl Into<String>, settings: QueueSettings) -> Self {
+        self.queues.push((name.into(), settings));
         self
     }
 
@@ -137,12 +169,49 @@ impl Builder {
     }
 
     /// Serves these routes too. They must not overlap with Longshore's (`/v1`, `/tasks`, `/docs`,
-    /// the probes, `/metrics`, `/`), nor have a fallback.
-    pub fn routes(mut self, routes: Router) -> Self {
-        self.routes = Some(match self.routes {
-            Some(before) => before.merge(routes),
-            None => routes,
-        });
+    /// the probes, `/metrics`, `/`), nor with each other, nor have a fallback.
+    pub fn routes(self, routes: Router) -> Self {
+        self.routes_with(|_| routes)
+    }
+
+    /// Serves the routes that `make` returns, as [`Builder::routes`] does. It is called once the
+    /// engine runs, so that routes can submit tasks and look at them in process.
+    ///
+    /// ```
+    /// use axum::{Router, routing::post};
+    /// use longshore::http::Problem;
+    /// use longshore::{Engine, Submission};
+    ///
+    /// async fn order(engine: Engine, id: String) -> Result<String, Problem> {
+    ///     let task = Submission::new("invoice.send").payload(&id)?;
+    ///     Ok(engine.intake().submit(task).await?.id.to_string()) // it is on disk
+    /// }
+    ///
+    /// let builder = longshore::builder().routes_with(|engine| {
+    ///     Router::new().route("/orders", post(move |id| order(engine, id)))
+    /// });
+    /// ```
+    pub fn routes_with(mut self, make: impl FnOnce(Engine) -> Router + Send + 'static) -> Self {
+        self.routes.push(Box::new(make));
+        self
+    }
+
+    /// Adds a layer around the handlers of all kinds, inside of those that are there.
+    pub fn layer(mut self, layer: impl Layer + 'static) -> Self {
+        self.layers = self.layers.with(layer);
+        self
+    }
+
+    /// Runs something beside the service: started, restarted and stopped with it. It may name what
+    /// it needs, such as `store` or `handlers`.
+    pub fn component(mut self, component: impl Component) -> Self {
+        self.components.push(Arc::new(component));
+        self
+    }
+
+    /// Does something when everything starts: before it, after it, or beside it.
+    pub fn hook(mut self, hook: Hook) -> Self {
+        self.hooks.push(hook);
         self
     }
 
@@ -152,28 +221,84 @@ impl Builder {
         self
     }
 
-    /// Starts: opens the store, then the engine, then the port.
-    pub async fn start(self) -> Result<Service, Error> {
-        let Self { store, door, retention, handlers, queues, states, routes, consume } = self;
-        let registry = registry(handlers, queues, &states)?;
+    /// Takes the configuration from there. What it says goes before what the code says, and it is read
+    /// again when a file changes or at SIGHUP.
+    ///
+    /// Kinds that it gives a `command` are refused unless the program calls
+    /// [`exec::run_if_asked`](crate::exec::run_if_asked) first in `main`.
+    pub fn config(mut self, sources: Sources) -> Self {
+        self.sources = Some(sources);
+        self
+    }
+
+    /// Calls `told` once the configuration was read, before anything is opened.
+    pub fn on_config(mut self, told: impl FnOnce(&Config) + Send + 'static) -> Self {
+        self.on_config = Some(Box::new(told));
+        self
+    }
+
+    /// Adds the kind [`data.export`](crate::export): the history of tasks as a file, beside the
+    /// embedded store.
+    pub fn data_export(mut self) -> Self {
+        self.export = true;
+        self
+    }
+
+    /// Starts: reads the configuration, opens the store, then the engine, then the port.
+    pub async fn start(mut self) -> Result<Service, Error> {
+        let opened = Opened::default();
+        let sources = self.sources.take();
+        let code = self.code()?;
+        let names: Vec<KindName> = code.kinds.iter().map(|kind| kind.name.clone()).collect();
+        let exported = self.export.then(export::name).transpose()?;
+        let sources =
+            sources.map(|sources| sources.kinds_in_code(names.into_iter().chain(exported.clone())));
+        let config = match &sources {
+            Some(sources) => Some(read(sources.clone()).await?),
+            None => None,
+        };
+        if let Some(config) = &config {
+            self.lay_over(config);
+            if let Some(told) = self.on_config.take() {
+                told(config);
+            }
+        }
+        let mut code = code;
+        if let Some(name) = exported {
+            code.kinds.push(export::kind(name, self.folder(), opened.clone())?);
+        }
+        let registry = registry(&code, config.as_ref())?;
         // Before anything is made: a refused address must leave nothing behind.
-        check_bind(door.listen).map_err(BindError::from)?;
-        let store = match store {
-            Place::Url(url) => drivers::open(&url).await?,
-            Place::Open(store) => store,
+        check_bind(self.door.listen).map_err(BindError::from)?;
+        let (store, shown) = match self.store {
+            Place::Url(url) => (drivers::open(&url).await?, url),
+            Place::Open(store) => (store, String::new()),
         };
-        let options = Options { retention, consume, ..Options::new(store.clone(), registry) };
+        // Nobody else has it.
+        let _ = opened.set(store.clone());
+        let options = Options {
+            retention: self.retention,
+            consume: self.consume,
+            layers: self.layers,
+            components: self.components,
+            hooks: self.hooks,
+            ..Options::new(store.clone(), registry)
+        };
         let engine = Engine::start(options)?;
-        let drain = door.drain;
-        let bound = match routes {
-            Some(routes) => Door::bind_with(engine.clone(), door, routes).await,
-            None => Door::bind(engine.clone(), door).await,
-        };
-        match bound {
-            Ok(door) => Ok(Service::new(engine, door, drain)),
+        let mut door = self.door;
+        if let (Some(sources), Some(config)) = (sources, config) {
+            let in_force = InForce::new(config);
+            let view = in_force.clone();
+            door.config = ConfigView::new(move || view.show());
+            let reload = engine.reloader();
+            let reloader = Reloader { sources, code, in_force, reload, store };
+            engine.supervisor().add(reloader.component())?;
+        }
+        match open(&engine, door, self.routes, shown).await {
+            Ok(service) => Ok(service),
             Err(error) => {
                 engine.stop(Duration::ZERO).await;
-                Err(error.into())
+                Err(error)
             }
         }
     }
@@ -183,26 +308,87 @@ impl Builder {
         let signals = Signals::install()?;
         match self.start().await?.run(signals).await {
             Ended::Asked(_) => Ok(()),
-            Ended::Failed(error) => Err(Error::Store(error)),
+            Ended::Failed(failed, _) => Err(failed.into()),
         }
     }
 }
 
-fn registry(
-    handlers: Vec<(String, Make, Adjust)>,
-    queues: Vec<(String, Queue)>,
-    states: &States,
-) -> Result<Registry, Error> {
-    let mut registry = Registry::default();
-    for (name, queue) in queues {
-        let queue_name =
-            QueueName::new(&name).map_err(|why| Error::Name { name: name.clone(), why })?;
-        registry.add_queue(queue_name, queue);
+impl Builder {
+    /// Makes the handlers, and checks all names.
+    fn code(&mut self) -> Result<Code, Error> {
+        let mut code = Code::default();
+        for (name, settings) in std::mem::take(&mut self.queues) {
+            match QueueName::new(&name) {
+                Ok(queue) => code.queues.push((queue, settings)),
+                Err(why) => return Err(Error::Name { name, why }),
+            }
+        }
+        for (name, make, adjust) in std::mem::take(&mut self.handlers) {
+            let kind = match KindName::new(&name) {
+                Ok(kind) => kind,
+                Err(why) => return Err(Error::Name { name, why }),
+            };
+            let handler = make(&self.states);
+            let handler = handler.map_err(|source| Error::Handler { kind: name, source })?;
+            code.kinds.push(adjust(Kind::new(kind, handler)));
+        }
+        Ok(code)
     }
-    for (name, make, adjust) in handlers {
-        let kind = KindName::new(&name).map_err(|why| Error::Name { name: name.clone(), why })?;
-        let handler = make(states).map_err(|source| Error::Handler { kind: name, source })?;
-        registry.add(adjust(Kind::new(kind, handler)));
+
+    /// Takes over what the configuration says; its defaults give way to what the code says.
+    fn lay_over(&mut self, config: &Config) {
+        let said = |key: &str| config.origin(key).is_some_and(|origin| !origin.is_default());
+        if said("store") {
+            self.store = Place::Url(config.store.expose().to_owned());
+        }
+        if said("server.listen") {
+            self.door.listen = config.server.listen;
+        }
+        if said("server.drain") {
+            self.door.drain = config.server.drain;
+        }
+        if said("server.max_body") {
+            self.door.max_body = config.server.max_body;
+        }
+        if said("retention.success") {
+            self.retention.success = config.retention.success;
+        }
+        if said("retention.failed") {
+            self.retention.failed = config.retention.failed;
+        }
+        if said("retention.max_bytes") {
+            self.retention.max_bytes = config.retention.max_bytes;
+        }
     }
-    Ok(registry)
+
+    /// Returns where the embedded store is, for what is kept beside it.
+    fn folder(&self) -> PathBuf {
+        match &self.store {
+            Place::Url(url) => drivers::folder(url),
+            Place::Open(_) => PathBuf::from("."),
+        }
+    }
+}
+
+/// Reads the configuration, off the threads that must not wait.
+async fn read(sources: Sources) -> Result<Config, Error> {
+    let read = tokio::task::spawn_blocking(move || sources.load()).await;
+    Ok(read.map_err(std::io::Error::other)??)
+}
+
+/// Waits until everything runs, then opens the port.
+async fn open(
+    engine: &Engine,
+    door: DoorOptions,
+    routes: Vec<Routes>,
+    store: String,
+) -> Result<Service, Error> {
+    engine.started().await?;
+    let drain = door.drain;
+    let routes = routes.into_iter().map(|make| make(engine.clone())).reduce(Router::merge);
+    let door = match routes {
+        Some(routes) => Door::bind_with(engine.clone(), door, routes).await?,
+        None => Door::bind(engine.clone(), door).await?,
+    };
+    Ok(Service::open(engine.clone(), door, drain, store)?)
 }

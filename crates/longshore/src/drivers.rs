@@ -29,3 +29,9 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
         }
     }
 }
+
+/// Returns the folder in which the store at `url` keeps its files; for one that keeps none here, the
+/// working folder.
+pub(crate) fn folder(url: &str) -> std::path::PathBuf {
+    url.strip_prefix("embedded:").unwrap_or(".").into()
+}

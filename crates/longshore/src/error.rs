@@ -1,11 +1,16 @@
 //! Why a service did not start, or stopped by itself.
 
-use longshore_core::store::StoreError;
+use crate::config::ConfigError;
 use longshore_http::BindError;
 use longshore_runtime::handler::MissingState;
+use longshore_runtime::supervisor::{GraphError, StartError};
+use longshore_runtime::{EngineError, Failed};
+use std::fmt;
 
 /// Why a service did not start, or stopped by itself.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` shows what `Display` does, since that is what people see of a `main` that returns it.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A kind's or queue's name.
@@ -24,6 +29,9 @@ pub enum Error {
         /// Which state.
         source: MissingState,
     },
+    /// The configuration; everything that is wrong with it.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The store's address.
     #[error("store \"{url}\": {why}")]
     StoreUrl {
@@ -41,7 +49,22 @@ pub enum Error {
     /// The system would not give a thread or a signal handler.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
-    /// The store failed while the service ran.
+    /// The engine was not put together.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A component does not fit to the others.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// A hook or a component refused to start.
+    #[error("did not start: {0}")]
+    Start(#[from] StartError),
+    /// The store, or a component, failed while the service ran.
     #[error("stopped: {0}")]
-    Store(StoreError),
+    Failed(#[from] Failed),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

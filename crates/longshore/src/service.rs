@@ -1,25 +1,25 @@
 //! A service that runs, and how it ends.
 
 use crate::Error;
-use longshore_core::store::StoreError;
-use longshore_http::{Door, DrainReport};
-use longshore_runtime::{Engine, StopReport};
+use longshore_http::Door;
+use longshore_runtime::supervisor::{
+    Component, ComponentError, Deadline, GraphError, Life, StopReport, Stopped,
+};
+use longshore_runtime::{Engine, Failed};
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-/// After a second signal everything ends within this.
-const HURRY: Duration = Duration::from_secs(1);
 
 /// A service that runs.
 #[derive(Debug)]
 pub struct Service {
     engine: Engine,
     addr: SocketAddr,
+    store: String,
     closing: CancellationToken,
-    door: JoinHandle<DrainReport>,
     drain: Duration,
     ended: bool,
 }
@@ -29,16 +29,28 @@ pub struct Service {
 pub enum Ended {
     /// It was asked to, and drained.
     Asked(StopReport),
-    /// The store cannot go on.
-    Failed(StoreError),
+    /// Something cannot go on, the store above all.
+    Failed(Failed, StopReport),
 }
 
 impl Service {
-    pub(crate) fn new(engine: Engine, door: Door, drain: Duration) -> Self {
+    /// Opens the door, as one more component of the engine.
+    pub(crate) fn open(
+        engine: Engine,
+        door: Door,
+        drain: Duration,
+        store: String,
+    ) -> Result<Self, GraphError> {
         let addr = door.local_addr();
         let closing = CancellationToken::new();
-        let door = tokio::spawn(door.serve(closing.clone()));
-        Self { engine, addr, closing, door, drain, ended: false }
+        let door = Doorway {
+            door: Mutex::new(Some(door)),
+            closing: closing.clone(),
+            threads: Handle::current(),
+            needs: vec!["store".to_owned()],
+        };
+        engine.supervisor().add(door)?;
+        Ok(Self { engine, addr, store, closing, drain, ended: false })
     }
 
     /// Returns where it listens.
@@ -46,31 +58,31 @@ impl Service {
         self.addr
     }
 
+    /// Returns the address of the store; empty if it was open already.
+    pub fn store_url(&self) -> &str {
+        &self.store
+    }
+
     /// Returns the engine: to submit tasks, to look at them.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Runs until SIGINT or SIGTERM, or until the store cannot go on.
+    /// Runs until SIGINT or SIGTERM, or until something cannot go on.
     pub async fn run(mut self, mut signals: Signals) -> Ended {
         let failed = tokio::select! {
             () = signals.next() => None,
-            error = self.engine.failed() => Some(error),
+            failed = self.engine.failed() => Some(failed),
         };
-        if let Some(error) = failed {
+        if let Some(failed) = failed {
             // Nothing can be recorded any more: what runs is run again at the next start.
-            self.engine.hurry();
-            self.closing.cancel();
-            self.end(Duration::ZERO).await;
-            return Ended::Failed(error);
+            return Ended::Failed(failed, self.end(Duration::ZERO).await);
         }
         tracing::info!(deadline = ?self.drain, "draining; a second signal cuts it short");
-        let (engine, door) = (self.engine.clone(), self.door.abort_handle());
+        let engine = self.engine.clone();
         let hurry = tokio::spawn(async move {
             signals.next().await;
             engine.hurry();
-            tokio::time::sleep(HURRY).await;
-            door.abort();
         });
         let report = self.end(self.drain).await;
         hurry.abort();
@@ -88,20 +100,11 @@ impl Service {
         self.ended = true;
         self.engine.begin_drain();
         self.closing.cancel();
-        let door = tokio::time::timeout(deadline + HURRY, &mut self.door);
-        let (report, door) = tokio::join!(self.engine.drain(deadline), door);
-        match door {
-            Ok(Ok(door)) => tracing::debug!(?door, "the door is closed"),
-            _ => {
-                self.door.abort();
-                tracing::debug!("the door was shut in the middle of requests");
-            }
-        }
-        self.engine.close().await;
+        let report = self.engine.stop(deadline).await;
         tracing::info!(
             seconds = report.took.as_secs_f64(),
-            ended = report.ended,
-            given_back = report.released,
+            given_back = report.given_back(),
+            clean = report.is_clean(),
             "stopped"
         );
         report
@@ -115,6 +118,43 @@ impl Drop for Service {
             self.engine.begin_drain();
             self.closing.cancel();
         }
+    }
+}
+
+/// The door as a component: it is served once.
+struct Doorway {
+    door: Mutex<Option<Door>>,
+    closing: CancellationToken,
+    /// Where the program's own routes feel at home.
+    threads: Handle,
+    needs: Vec<String>,
+}
+
+#[async_trait::async_trait]
+impl Component for Doorway {
+    fn name(&self) -> &str {
+        "door"
+    }
+
+    fn needs(&self) -> &[String] {
+        &self.needs
+    }
+
+    async fn start(&self, life: Life) -> Result<(), ComponentError> {
+        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let door = door.ok_or_else(|| ComponentError::lasting("the port was given up"))?;
+        let closing = self.closing.clone();
+        life.spawn_on(&self.threads, async move {
+            let report = door.serve(closing).await;
+            tracing::debug!(?report, "the door is closed");
+            Ok(())
+        });
+        Ok(())
+    }
+
+    async fn stop(&self, _: Deadline) -> Result<Stopped, ComponentError> {
+        self.closing.cancel();
+        Ok(Stopped::default())
     }
 }
 

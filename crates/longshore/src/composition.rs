@@ -1,0 +1,200 @@
+//! From what the code brings and what the configuration says to kinds and queues: the one place
+//! for the start and for every reload.
+
+use crate::config::{self, Config, ConfigError, Runner};
+use longshore_core::queue::QueueSettings;
+use longshore_core::rule::{ErrorMatch, ErrorRule, Then};
+use longshore_core::{KindName, QueueName, Span};
+use longshore_runtime::exec;
+use longshore_runtime::handler::BoxHandler;
+use longshore_runtime::handler::remote::command::{CommandSpec, command};
+use longshore_runtime::handler::remote::push::{PushSpec, push};
+use longshore_runtime::schema::Schema;
+use longshore_runtime::signature::Secret;
+use longshore_runtime::{Kind, Registry};
+
+/// What the code of the program brings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Code {
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) queues: Vec<(QueueName, QueueSettings)>,
+}
+
+/// Puts both together. What the configuration says of a kind in the code goes before what the code
+/// says.
+pub(crate) fn registry(code: &Code, config: Option<&Config>) -> Result<Registry, ConfigError> {
+    let mut registry = Registry::default();
+    for (name, settings) in &code.queues {
+        registry.add_queue(name.clone(), settings.clone());
+    }
+    for kind in &code.kinds {
+        registry.add(kind.clone());
+    }
+    let Some(config) = config else { return Ok(registry) };
+    for (name, queue) in &config.queues {
+        let in_code = registry.queue(name.as_str()).map(|(_, settings)| settings.clone());
+        let settings = settings_of(queue, is_said(config, name, "slots"));
+        registry.add_queue(name.clone(), settings.or(&in_code.unwrap_or_default()));
+    }
+    for (name, said) in &config.kinds {
+        let in_code = registry.kind(name.as_str()).map(|kind| (**kind).clone());
+        let kind = match (&said.runner, in_code) {
+            (Runner::Code, Some(kind)) => overlaid(kind, said),
+            (runner, _) => made(name, said, handler_of(config, name, runner)?),
+        };
+        registry.add(with_schema(kind, config, said)?);
+    }
+    Ok(registry)
+}
+
+/// Whether somebody said this of a queue; names with dots are quoted in keys.
+fn is_said(config: &Config, queue: &QueueName, key: &str) -> bool {
+    let keys = [format!("queues.{queue}.{key}"), format!("queues.{:?}.{key}", queue.as_str())];
+    let mut origins = keys.iter().filter_map(|key| config.origin(key));
+    origins.any(|origin| !origin.is_default())
+}
+
+/// What the configuration says of a queue; its default slots give way to those in the code.
+fn settings_of(queue: &config::Queue, slots_said: bool) -> QueueSettings {
+    QueueSettings {
+        slots: slots_said.then_some(queue.slots),
+        limit: queue.limit,
+        rate: queue.rate,
+        backlog: queue.backlog,
+    }
+}
+
+/// A kind that the configuration alone describes.
+fn made(name: &KindName, said: &config::Kind, handler: BoxHandler) -> Kind {
+    Kind {
+        queue: said.queue.clone(),
+        retry: said.retry.clone(),
+        on_error: rules_of(said),
+        timeout: Span(said.timeout),
+        total_timeout: said.total_timeout.map(Span),
+        grace: said.grace,
+        ..Kind::new(name.clone(), handler)
+    }
+}
+
+/// A kind of the code, with what the configuration says laid over it.
+fn overlaid(mut kind: Kind, said: &config::Kind) -> Kind {
+    if said.is_set("queue") {
+        kind.queue = said.queue.clone();
+    }
+    if said.is_set("retry") {
+        kind.retry = said.retry.clone();
+    }
+    if said.is_set("on_error") {
+        kind.on_error = rules_of(said);
+    }
+    if said.is_set("timeout") {
+        kind.timeout = Span(said.timeout);
+    }
+    if said.is_set("total_timeout") {
+        kind.total_timeout = said.total_timeout.map(Span);
+    }
+    if said.is_set("grace") {
+        kind.grace = said.grace;
+    }
+    kind
+}
+
+fn rules_of(said: &config::Kind) -> Vec<ErrorRule> {
+    let rule = |rule: &config::ErrorRule| ErrorRule {
+        matches: ErrorMatch {
+            classes: rule.matches.classes.clone(),
+            codes: rule.matches.codes.clone(),
+            exits: rule.matches.exits.clone(),
+            statuses: rule.matches.statuses.clone(),
+        },
+        then: match rule.then {
+            config::Then::Retry { after } => Then::Retry { after },
+            config::Then::Dead => Then::Dead,
+            config::Then::Discard => Then::Discard,
+            config::Then::Snooze { after } => Then::Snooze { after },
+        },
+    };
+    said.on_error.iter().map(rule).collect()
+}
+
+fn with_schema(kind: Kind, config: &Config, said: &config::Kind) -> Result<Kind, ConfigError> {
+    let schema = schema_of(config, &kind.name, said)?;
+    Ok(Kind { schema: schema.or(kind.schema), ..kind })
+}
+
+fn schema_of(
+    config: &Config,
+    name: &KindName,
+    said: &config::Kind,
+) -> Result<Option<Schema>, ConfigError> {
+    let Some(schema) = &said.schema else { return Ok(None) };
+    Schema::compile(&schema.document.to_string()).map(Some).map_err(|error| {
+        let message = format!("{}: {error}", schema.path.display());
+        config.fault(&["kinds", name.as_str(), "schema"], message).into()
+    })
+}
+
+impl Config {
+    /// Returns what is wrong although it reads well: schemas that do not compile, commands and
+    /// secrets that cannot be used. A service refuses to start with one.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (name, said) in &self.kinds {
+            if said.runner != Runner::Code {
+                handler_of(self, name, &said.runner)?;
+            }
+            schema_of(self, name, said)?;
+        }
+        Ok(())
+    }
+}
+
+fn handler_of(
+    config: &Config,
+    name: &KindName,
+    runner: &Runner,
+) -> Result<BoxHandler, ConfigError> {
+    let wrong = |key: &str, message: String| config.fault(&["kinds", name.as_str(), key], message);
+    match runner {
+        // The configuration was read with the names of the kinds in the code.
+        Runner::Code => Err(wrong("command", "nobody runs this kind".into()).into()),
+        Runner::Command(_) if !exec::is_prepared() => {
+            let why = "this program cannot run commands: \
+                       call `longshore::exec::run_if_asked` first in `main`";
+            Err(wrong("command", why.into()).into())
+        }
+        Runner::Command(said) => {
+            let mut argv = said.argv.clone();
+            if let Some(program) = argv.first_mut() {
+                *program = said.program.display().to_string();
+            }
+            let grace = config.kinds.get(name).map(|kind| kind.grace);
+            let default = CommandSpec::new(argv);
+            let spec = CommandSpec {
+                cwd: said.cwd.clone(),
+                env: said.env.clone(),
+                output: said.limits.output,
+                memory: said.limits.memory,
+                processes: said.limits.processes,
+                grace: grace.unwrap_or(default.grace),
+                ..default
+            };
+            spec.check().map_err(|bad| wrong("command", bad.to_string()))?;
+            Ok(command(spec))
+        }
+        Runner::Push(said) => {
+            let secrets = said.secrets.iter().map(|secret| Secret::parse(secret.expose()));
+            let secrets = secrets.collect::<Result<Vec<_>, _>>();
+            let spec = PushSpec {
+                url: said.url.expose().to_owned(),
+                secrets: secrets.map_err(|bad| wrong("secret", bad.to_string()))?,
+                headers: said
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                    .collect(),
+            };
+            push(spec).map_err(|bad| wrong("push", bad.to_string()).into())
+        }
+    }
+}

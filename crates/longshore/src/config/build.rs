@@ -1,0 +1,282 @@
+//! From a document that was read to a [`Config`], judging what one key alone cannot show.
+
+use super::block::{Block, Content, join};
+use super::fault::ConfigError;
+use super::form::Leaf;
+use super::model::{
+    Command, Config, Kind, Limits, LogFormat, Push, Queue, Runner, Schema, Server, Telemetry,
+};
+use super::origin::Origin;
+use super::reader::Reader;
+use super::secret::Address;
+use super::{files, programs, rules};
+use longshore_core::store::Retention;
+use longshore_core::{KindName, QueueName};
+use longshore_runtime::nearest::nearest;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Largest file with a JSON Schema.
+const MAX_SCHEMA: u64 = 1 << 20;
+
+/// Makes the configuration, unless anything is wrong. What is wrong takes the form of its default
+/// meanwhile, so that the rest can be judged too.
+pub(super) fn config(
+    root: &Block,
+    mut reader: Reader<'_>,
+    file: Option<PathBuf>,
+) -> Result<Config, ConfigError> {
+    let queues = queues(root);
+    let kinds = kinds(root, &queues, &mut reader);
+    let config = Config {
+        server: server(root),
+        store: root.pick("store", address).unwrap_or_else(|| Address::new("", "")),
+        queues,
+        kinds,
+        retention: retention(root),
+        telemetry: telemetry(root),
+        settings: root.settings(),
+        document: root.json(),
+        files: reader.files,
+        file,
+    };
+    ConfigError::of(reader.faults).map(|()| config)
+}
+
+fn address(leaf: &Leaf) -> Option<Address> {
+    match leaf {
+        Leaf::Address(address) => Some(address.clone()),
+        _ => None,
+    }
+}
+
+fn path(leaf: &Leaf) -> Option<PathBuf> {
+    match leaf {
+        Leaf::Path(path) => Some(path.clone()),
+        _ => None,
+    }
+}
+
+fn server(root: &Block) -> Server {
+    let block = root.block("server");
+    let listen = block.and_then(|block| {
+        block.pick("listen", |leaf| match leaf {
+            Leaf::Listen(addr) => Some(*addr),
+            _ => None,
+        })
+    });
+    let bytes = block.and_then(|block| block.size("max_body"));
+    Server {
+        listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
+        drain: block.and_then(|block| block.span("drain")).unwrap_or_default(),
+        max_body: bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
+    }
+}
+
+fn retention(root: &Block) -> Retention {
+    let usual = Retention::default();
+    let Some(block) = root.block("retention") else { return usual };
+    Retention {
+        success: block.span("success").unwrap_or(usual.success),
+        failed: block.span("failed").unwrap_or(usual.failed),
+        max_bytes: block.size("max_bytes"),
+    }
+}
+
+fn telemetry(root: &Block) -> Telemetry {
+    let log = match root.block("telemetry").and_then(|block| block.text("log")) {
+        Some("json") => LogFormat::Json,
+        _ => LogFormat::Text,
+    };
+    Telemetry { log }
+}
+
+/// The blocks below `name`, each with the name that it has.
+fn named<'b>(root: &'b Block, name: &str) -> impl Iterator<Item = (&'b str, &'b Block)> {
+    root.block(name).into_iter().flat_map(|block| &block.entries).filter_map(|entry| {
+        match &entry.content {
+            Content::Block(block) => Some((entry.name.as_str(), block)),
+            _ => None,
+        }
+    })
+}
+
+fn queues(root: &Block) -> BTreeMap<QueueName, Queue> {
+    let queue = |(name, block): (&str, &Block)| {
+        let queue = Queue {
+            slots: block.small("slots").unwrap_or(1),
+            limit: block.small("limit"),
+            rate: block.pick("rate", |leaf| match leaf {
+                Leaf::Rate(rate) => Some(*rate),
+                _ => None,
+            }),
+            backlog: block.whole("backlog"),
+        };
+        Some((QueueName::new(name).ok()?, queue))
+    };
+    named(root, "queues").filter_map(queue).collect()
+}
+
+fn kinds(
+    root: &Block,
+    queues: &BTreeMap<QueueName, Queue>,
+    reader: &mut Reader<'_>,
+) -> BTreeMap<KindName, Kind> {
+    let mut kinds = BTreeMap::new();
+    for (name, block) in named(root, "kinds") {
+        let Ok(name) = KindName::new(name) else { continue };
+        let kind = Kind {
+            queue: queue_of(block, queues, reader),
+            runner: runner(&name, block, reader),
+            timeout: block.span("timeout").unwrap_or_default(),
+            total_timeout: block.span("total_timeout"),
+            grace: block.span("grace").unwrap_or_default(),
+            retry: rules::retry(block, reader),
+            schema: schema(block, reader),
+            on_error: rules::on_error(block, reader),
+            given: block
+                .entries
+                .iter()
+                .filter(|entry| !entry.origin.is_default())
+                .map(|entry| entry.name.clone())
+                .collect(),
+        };
+        kinds.insert(name, kind);
+    }
+    kinds
+}
+
+fn queue_of(
+    block: &Block,
+    queues: &BTreeMap<QueueName, Queue>,
+    reader: &mut Reader<'_>,
+) -> QueueName {
+    let Some(wanted) = block.text("queue") else { return QueueName::default() };
+    if let Some((name, _)) = queues.get_key_value(wanted) {
+        return name.clone();
+    }
+    let hint = match nearest(wanted, queues.keys().map(QueueName::as_str)).first() {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "declare it under `queues`".into(),
+    };
+    let message = format!("there is no queue \"{wanted}\"; {hint}");
+    reader.fault(&block.path_of("queue"), &block.origin_of("queue"), message);
+    QueueName::default()
+}
+
+/// Who runs a kind: exactly one of the three.
+fn runner(name: &KindName, block: &Block, reader: &mut Reader<'_>) -> Runner {
+    let coded = reader.sources.has_in_code(name.as_str());
+    match (block.has("command"), block.has("push")) {
+        (true, true) => {
+            let message = "a kind has either `command` or `push`, not both";
+            reader.fault(&block.path_of("push"), &block.origin_of("push"), message);
+        }
+        (false, false) if coded => return Runner::Code,
+        // `pull` was refused already.
+        (false, false) if block.has("pull") => {}
+        (false, false) => {
+            let message = "nobody runs this kind: give it a `command` or a `push` URL";
+            reader.fault(&block.path, &block.origin, message);
+        }
+        (true, false) | (false, true) if coded => {
+            let key = if block.has("push") { "push" } else { "command" };
+            let message =
+                "the program has a handler for this kind; leave this out, or rename the kind";
+            reader.fault(&block.path_of(key), &block.origin_of(key), message);
+        }
+        (true, false) => return command(block, reader),
+        (false, true) => return push(block),
+    }
+    Runner::Code
+}
+
+fn command(block: &Block, reader: &mut Reader<'_>) -> Runner {
+    let texts = |key: &str| -> Vec<String> {
+        let text = |leaf: &Leaf| match leaf {
+            Leaf::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        block.list(key).iter().filter_map(text).collect()
+    };
+    let argv = texts("command");
+    let origin = block.origin_of("command");
+    let mut program = PathBuf::new();
+    // Without a first entry the list was refused already.
+    if let Some(wanted) = argv.first() {
+        let folder = reader.sources.folder_of(&origin);
+        match programs::find(wanted, &folder, reader.sources.variable("PATH")) {
+            Ok(found) => program = found,
+            Err(why) => reader.fault(&block.path_of("command"), &origin, why),
+        }
+    }
+    let cwd = block.pick("cwd", path);
+    if let Some(folder) = cwd.as_ref().filter(|folder| !folder.is_dir()) {
+        let message = format!("there is no folder {}", folder.display());
+        reader.fault(&block.path_of("cwd"), &block.origin_of("cwd"), message);
+    }
+    let limits = block.block("limits");
+    let output = limits.and_then(|limits| limits.size("output"));
+    Runner::Command(Command {
+        program,
+        argv,
+        env: texts("env"),
+        cwd,
+        limits: Limits {
+            memory: limits.and_then(|limits| limits.size("memory")),
+            processes: limits.and_then(|limits| limits.small("processes")),
+            output: output.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
+        },
+    })
+}
+
+fn push(block: &Block) -> Runner {
+    let secret = |leaf: &Leaf| match leaf {
+        Leaf::Secret(secret) => Some(secret.clone()),
+        _ => None,
+    };
+    let headers = block.block("headers").map(|headers| {
+        let pair = |name: &str| Some((name.to_owned(), headers.pick(name, secret)?));
+        headers.entries.iter().filter_map(|entry| pair(&entry.name)).collect()
+    });
+    Runner::Push(Push {
+        url: block.pick("push", address).unwrap_or_else(|| Address::new("", "")),
+        secrets: block.list("secret").iter().filter_map(secret).collect(),
+        headers: headers.unwrap_or_default(),
+    })
+}
+
+/// Reads a schema's file, and tells where in it something is wrong.
+fn schema(block: &Block, reader: &mut Reader<'_>) -> Option<Schema> {
+    let path = block.pick("schema", path)?;
+    reader.note(&path);
+    let key = join(&block.path, "schema");
+    let origin: Origin = block.origin_of("schema");
+    let shown = path.display();
+    let read = files::read(&path, MAX_SCHEMA).map_err(|why| format!("{shown} {why}"));
+    let parsed = read.and_then(|text| {
+        serde_json::from_str::<serde_json::Value>(&text)
+            .map_err(|why| format!("{shown} is not JSON: {why}"))
+    });
+    match parsed {
+        Ok(document) if document.is_object() || document.is_boolean() => {
+            Some(Schema { path, document })
+        }
+        Ok(_) => {
+            let message = format!("{shown} is no JSON Schema: it must be an object");
+            reader.fault(&key, &origin, message);
+            None
+        }
+        Err(message) => {
+            reader.fault(&key, &origin, message);
+            None
+        }
+    }
+}
+
+/// The longest of some pauses, none being none at all.
+pub(super) fn longest(pauses: &[Duration]) -> Duration {
+    pauses.iter().copied().max().unwrap_or_default()
+}

@@ -1,0 +1,172 @@
+//! Every key of the table has its place in the configuration.
+
+use crate::yaml;
+use longshore::config::{Config, schema};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Each key with two values; `%` stands for them in the document.
+const KEYS: &[(&str, &str, [&str; 2])] = &[
+    ("server.listen", "server: { listen: % }", ["127.0.0.1:1", "127.0.0.1:2"]),
+    ("server.drain", "server: { drain: % }", ["1s", "1.5"]),
+    ("server.max_body", "server: { max_body: % }", ["1KiB", "2000"]),
+    ("store", "store: %", ["embedded:a", "embedded:b"]),
+    ("queues.*.slots", "queues: { q: { slots: % } }", ["1", "2"]),
+    ("queues.*.limit", "queues: { q: { limit: % } }", ["1", "2"]),
+    ("queues.*.rate", "queues: { q: { rate: % } }", ["1/s", "1/m"]),
+    ("queues.*.backlog", "queues: { q: { backlog: % } }", ["1", "2"]),
+    (
+        "kinds.*.queue",
+        "queues: { q: }\nkinds: { k: { command: [wc], queue: % } }",
+        ["default", "q"],
+    ),
+    ("kinds.*.command", "kinds: { k: { command: % } }", ["[wc]", "[wc, -l]"]),
+    ("kinds.*.push", "kinds: { k: { push: % } }", ["http://a/", "http://b/"]),
+    ("kinds.*.timeout", "kinds: { k: { command: [wc], timeout: % } }", ["1s", "2s"]),
+    ("kinds.*.total_timeout", "kinds: { k: { command: [wc], total_timeout: % } }", ["1s", "2s"]),
+    ("kinds.*.grace", "kinds: { k: { command: [wc], grace: % } }", ["1s", "2s"]),
+    (
+        "kinds.*.schema",
+        "kinds: { k: { command: [wc], schema: % } }",
+        ["schemas/invoice.json", "./schemas/../schemas/invoice.json"],
+    ),
+    ("kinds.*.env", "kinds: { k: { command: [wc], env: % } }", ["[HOME]", "[HOME, LANG]"]),
+    ("kinds.*.cwd", "kinds: { k: { command: [wc], cwd: % } }", [".", "schemas"]),
+    (
+        "kinds.*.limits.memory",
+        "kinds: { k: { command: [wc], limits: { memory: % } } }",
+        ["1MiB", "2MiB"],
+    ),
+    (
+        "kinds.*.limits.processes",
+        "kinds: { k: { command: [wc], limits: { processes: % } } }",
+        ["1", "2"],
+    ),
+    (
+        "kinds.*.limits.output",
+        "kinds: { k: { command: [wc], limits: { output: % } } }",
+        ["1KiB", "2KiB"],
+    ),
+    ("kinds.*.secret", "kinds: { k: { push: \"http://h/\", secret: % } }", ["a", "[a, b]"]),
+    ("kinds.*.headers.*", "kinds: { k: { push: \"http://h/\", headers: { x-a: % } } }", ["a", "b"]),
+    (
+        "kinds.*.retry.strategy",
+        "kinds: { k: { command: [wc], retry: { strategy: % } } }",
+        ["immediate", "exponential"],
+    ),
+    (
+        "kinds.*.retry.max_attempts",
+        "kinds: { k: { command: [wc], retry: { max_attempts: % } } }",
+        ["1", "2"],
+    ),
+    (
+        "kinds.*.retry.base",
+        "kinds: { k: { command: [wc], retry: { strategy: fixed, base: % } } }",
+        ["2s", "3s"],
+    ),
+    ("kinds.*.retry.factor", "kinds: { k: { command: [wc], retry: { factor: % } } }", ["1", "1.5"]),
+    ("kinds.*.retry.cap", "kinds: { k: { command: [wc], retry: { cap: % } } }", ["1m", "2m"]),
+    ("kinds.*.retry.jitter", "kinds: { k: { command: [wc], retry: { jitter: % } } }", ["0", "1"]),
+    (
+        "kinds.*.retry.min",
+        "kinds: { k: { command: [wc], retry: { strategy: random, min: % } } }",
+        ["1s", "2s"],
+    ),
+    (
+        "kinds.*.retry.max",
+        "kinds: { k: { command: [wc], retry: { strategy: random, max: % } } }",
+        ["1s", "2s"],
+    ),
+    (
+        "kinds.*.retry.delays",
+        "kinds: { k: { command: [wc], retry: { strategy: list, delays: % } } }",
+        ["[1s]", "[1s, 2h]"],
+    ),
+    (
+        "kinds.*.on_error[].match.exit",
+        "kinds: { k: { command: [wc], on_error: [{ match: { exit: % }, then: dead }] } }",
+        ["1", "[1, 2]"],
+    ),
+    (
+        "kinds.*.on_error[].match.class",
+        "kinds: { k: { command: [wc], on_error: [{ match: { class: % }, then: dead }] } }",
+        ["panic", "[panic, timeout]"],
+    ),
+    (
+        "kinds.*.on_error[].match.status",
+        "kinds: { k: { push: \"http://h/\", on_error: [{ match: { status: % }, then: dead }] } }",
+        ["500", "5xx"],
+    ),
+    (
+        "kinds.*.on_error[].match.code",
+        "kinds: { k: { command: [wc], on_error: [{ match: { code: % }, then: dead }] } }",
+        ["a", "[a, b]"],
+    ),
+    (
+        "kinds.*.on_error[].then",
+        "kinds: { k: { command: [wc], on_error: [{ match: { code: a }, then: % }] } }",
+        ["retry", "discard"],
+    ),
+    (
+        "kinds.*.on_error[].after",
+        "kinds: { k: { command: [wc], on_error: [{ match: { code: a }, then: snooze, after: % }] } }",
+        ["1s", "2s"],
+    ),
+    ("retention.success", "retention: { success: % }", ["1d", "2d"]),
+    ("retention.failed", "retention: { failed: % }", ["1d", "2d"]),
+    ("retention.max_bytes", "retention: { max_bytes: % }", ["1GiB", "2GB"]),
+    ("telemetry.log", "telemetry: { log: % }", ["text", "json"]),
+];
+
+/// The part that the rest of the program sees, without what is only shown.
+fn seen(config: &Config) -> String {
+    let Config { server, store, queues, kinds, retention, telemetry, .. } = config;
+    let store = store.expose().rsplit('/').next().unwrap();
+    format!("{server:?} {store} {queues:?} {kinds:?} {retention:?} {telemetry:?}")
+}
+
+#[test]
+fn every_key_reaches_the_configuration() {
+    for (key, document, values) in KEYS {
+        let [one, two] = values.map(|value| yaml(&document.replace('%', value)));
+        let differs = match *key {
+            // Their values do not print.
+            "kinds.*.secret" | "kinds.*.headers.*" => one.kinds != two.kinds,
+            // They are in folders of their own anyway.
+            "kinds.*.schema" => one.kinds["k"].schema.is_some(),
+            "kinds.*.cwd" => seen(&one).contains("cwd: Some") && seen(&two).contains("schemas\")"),
+            _ => seen(&one) != seen(&two),
+        };
+        assert!(differs, "{key}");
+        assert!(!one.origins().is_empty());
+    }
+}
+
+#[test]
+fn every_key_of_the_schema_is_tried_here() {
+    let mut known = BTreeSet::new();
+    collect(&schema(), String::new(), &mut known);
+    let tried: BTreeSet<String> = KEYS.iter().map(|(key, ..)| (*key).to_owned()).collect();
+    assert_eq!(tried, known);
+}
+
+/// The paths of all keys that hold a value.
+fn collect(schema: &Value, path: String, into: &mut BTreeSet<String>) {
+    let dot = if path.is_empty() { "" } else { "." };
+    if schema.get("not").is_some() {
+        return;
+    }
+    if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+        for (name, inner) in properties {
+            collect(inner, format!("{path}{dot}{name}"), into);
+        }
+    } else if let Some(inner) = schema.get("additionalProperties") {
+        collect(inner, format!("{path}{dot}*"), into);
+    } else if let Some(inner) =
+        schema.get("items").filter(|items| items.get("properties").is_some())
+    {
+        collect(inner, format!("{path}[]"), into);
+    } else {
+        into.insert(path);
+    }
+}
