@@ -64,11 +64,18 @@ enum Way {
     Panic,
     Hang,
     Exit,
+    /// Sleeps without ever yielding.
+    #[cfg(feature = "faults")]
+    Block,
 }
 
 /// Sleeps, fails so many openings in the way it is told, then succeeds with the given result.
 async fn work(handler::Payload(work): handler::Payload<Option<Work>>, cx: Cx) -> Outcome {
     let work = work.unwrap_or_default();
+    #[cfg(feature = "faults")]
+    if matches!(work.fail, Way::Block) {
+        return block(&work, &cx);
+    }
     tokio::time::sleep(work.sleep.0).await;
     if cx.openings() > work.fail_times {
         let result = work.result.get();
@@ -84,5 +91,17 @@ async fn work(handler::Payload(work): handler::Payload<Option<Work>>, cx: Cx) ->
             Outcome::Cancelled
         }
         Way::Exit => std::process::exit(70),
+        #[cfg(feature = "faults")]
+        Way::Block => block(&work, &cx),
     }
+}
+
+/// Blocks its thread for so many openings, then succeeds at once.
+#[cfg(feature = "faults")]
+fn block(work: &Work, cx: &Cx) -> Outcome {
+    if cx.openings() > work.fail_times {
+        return Outcome::Success(None);
+    }
+    std::thread::sleep(work.sleep.0);
+    HandlerError::transient("blocked its thread").into_outcome()
 }

@@ -16,10 +16,8 @@ struct Watched {
 }
 
 /// Names this life of this process.
-static INCARNATION: LazyLock<String> = LazyLock::new(|| {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    format!("{}-{}", std::process::id(), since.unwrap_or_default().as_nanos())
-});
+static INCARNATION: LazyLock<String> =
+    LazyLock::new(|| format!("{}-{}", std::process::id(), since_1970()));
 
 /// Wraps `handler`, if there is a ledger.
 pub(crate) fn watched(handler: BoxHandler) -> BoxHandler {
@@ -39,38 +37,65 @@ impl Handler for Watched {
         let Ok(cx) = Cx::from_call(&call, &States::default()) else {
             return self.handler.call(call);
         };
-        let ledger = self.ledger.clone();
-        note(&ledger, &cx, "start", "");
+        let mut opened = Opened { ledger: self.ledger.clone(), cx, outcome: "dropped" };
+        opened.note("start", "");
         let answer = self.handler.call(call);
         Box::pin(async move {
             let outcome = answer.await;
-            let word = match &outcome {
-                Outcome::Success(_) => "success",
-                Outcome::Fault(_) => "fault",
-                Outcome::Timeout { .. } => "timeout",
-                Outcome::Panic(_) => "panic",
-                Outcome::Snooze(_) => "snooze",
-                Outcome::Discard(_) => "discard",
-                Outcome::Cancelled => "cancelled",
-                Outcome::Released => "released",
-            };
-            note(&ledger, &cx, "end", word);
+            opened.ended(&outcome);
             outcome
         })
     }
 }
 
-fn note(ledger: &UnixDatagram, cx: &Cx, event: &str, outcome: &str) {
-    let line = serde_json::json!({
-        "id": cx.id(),
-        "run": cx.run(),
-        "attempt": cx.attempt(),
-        "token": cx.token(),
-        "incarnation": *INCARNATION,
-        "event": event,
-        "outcome": outcome,
-    });
-    if let Err(error) = ledger.send(line.to_string().as_bytes()) {
-        tracing::error!(%error, "the effect ledger is gone");
+/// One opening; its end is told when this is dropped, so that a handler which panics, or is given
+/// up, tells it too.
+struct Opened {
+    ledger: Arc<UnixDatagram>,
+    cx: Cx,
+    outcome: &'static str,
+}
+
+impl Opened {
+    fn ended(&mut self, outcome: &Outcome) {
+        self.outcome = match outcome {
+            Outcome::Success(_) => "success",
+            Outcome::Fault(_) => "fault",
+            Outcome::Timeout { .. } => "timeout",
+            Outcome::Panic(_) => "panic",
+            Outcome::Snooze(_) => "snooze",
+            Outcome::Discard(_) => "discard",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Released => "released",
+        };
     }
+
+    fn note(&self, event: &str, outcome: &str) {
+        let cx = &self.cx;
+        let line = serde_json::json!({
+            "id": cx.id(),
+            "run": cx.run(),
+            "attempt": cx.attempt(),
+            "token": cx.token(),
+            "incarnation": *INCARNATION,
+            "event": event,
+            "outcome": outcome,
+            "at": since_1970(),
+        });
+        if let Err(error) = self.ledger.send(line.to_string().as_bytes()) {
+            tracing::error!(%error, "the effect ledger is gone");
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.note("end", self.outcome);
+    }
+}
+
+/// Now, in nanoseconds.
+fn since_1970() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,56 +1,49 @@
 //! The binary `longshore`.
 //!
-//! Each subcommand is a file; data goes to stdout, everything else to stderr. Exit codes: 0 fine,
-//! 1 failed, 2 wrong usage.
+//! Each subcommand is a file; [`cli`] has all of them. Data goes to stdout, everything else to
+//! stderr. How the program ends is said by [`exit::Exit`].
 
 mod bench;
+mod cli;
+#[cfg(feature = "faults")]
+mod commands;
+mod completions;
+mod config;
+mod confirm;
+mod dead_letters;
 mod demo;
 mod dev;
+mod doctor;
 #[cfg(feature = "faults")]
 mod effects;
+mod enqueue;
+mod exit;
+mod explain;
 mod failure;
+mod ids;
+mod log;
+mod man;
+mod output;
+mod queues;
+mod remote;
+mod running;
+mod serve;
+mod tasks;
 mod threads;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use std::process::ExitCode;
 
-/// A task queue and its workers in one process.
-#[derive(Debug, Parser)]
-#[command(name = "longshore", version, propagate_version = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Runs the service with the demo kinds, on the embedded store.
-    Dev(dev::Dev),
-    /// Measures: the accept rate, whole lives, and the yardstick they are held against.
-    #[command(subcommand)]
-    Bench(bench::Bench),
-}
-
 fn main() -> ExitCode {
-    log();
-    let done = match Cli::parse().command {
-        Command::Dev(dev) => dev.run(),
-        Command::Bench(bench) => bench.run(),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            anstream::eprintln!("longshore: {failure}");
-            ExitCode::FAILURE
-        }
+    // First of all: as the watcher of a command this process is started for every attempt.
+    if let Some(code) = longshore::runtime::exec::run_if_asked() {
+        return code;
     }
-}
-
-/// Logs to stderr, warnings and above; `LONGSHORE_LOG=debug` shows more.
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_env_var("LONGSHORE_LOG")
-        .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
-        .from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let exit = cli::Cli::parse().run().unwrap_or_else(|failure| {
+        if !failure.is_unread() {
+            anstream::eprintln!("longshore: {failure}");
+        }
+        failure.exit()
+    });
+    exit.into()
 }

@@ -6,8 +6,8 @@ use crate::observe::{Tasks, quiet};
 use crate::server::Launch;
 use libtest_mimic::Failed;
 use longshore_conformance::accounting::{
-    ClientEntry, Did, EffectEntry, FaultEntry, Ledgers, Observation, Recorded, Report, Rules,
-    Status, Told as Answer, check,
+    ActEntry, ClientEntry, Did, EffectEntry, FaultEntry, Ledgers, Observation, Recorded, Report,
+    Rules, Status, Told as Answer, check,
 };
 use longshore_core::TaskId;
 use serde_json::Value;
@@ -31,9 +31,13 @@ pub(crate) fn settle(
     look(ledger, quiet(&mut server.client(), Duration::from_secs(10))?);
     server.stop()?;
 
-    let report = check(&ledgers(ledger, &effects.all())?, &Rules::default());
+    let ledgers = ledgers(ledger, &effects.all())?;
+    let report = check(&ledgers, &Rules::default());
     if !report.is_clean() {
-        return Err(format!("the accounts are not clean\n{}", report.to_json()).into());
+        let kept = tempfile::Builder::new().prefix("longshore-ledgers-").tempdir()?.keep();
+        ledgers.write_dir(&kept)?;
+        let (kept, report) = (kept.display(), report.to_json());
+        return Err(format!("the accounts are not clean; they are kept in {kept}\n{report}").into());
     }
     Ok(report)
 }
@@ -54,15 +58,27 @@ fn ledgers(ledger: &Ledger, effects: &[Effect]) -> Result<Ledgers, Failed> {
         clients.push(ClientEntry {
             key: entry.key,
             task,
-            told: match entry.told {
-                Told::Accepted => Answer::Ok,
-                Told::Refused(_) => Answer::Failed,
-                Told::Broken(_) | Told::Nothing => Answer::Unknown,
-            },
+            told: answer(entry.told),
             sent_at: nanos(entry.sent),
             answered_at: nanos(entry.answered),
-            order_key: None,
+            order_key: entry.lane,
             replayed: entry.replayed,
+            // A key holds for one kind.
+            unique: (entry.body["unique"]["key"].as_str())
+                .map(|key| format!("{} of {}", key, entry.body["kind"])),
+            existing: entry.existing,
+        });
+    }
+    let mut acts = Vec::new();
+    for act in ledger.acts() {
+        acts.push(ActEntry {
+            task: act.id.parse()?,
+            wanted: act.wanted,
+            told: answer(act.told),
+            run: act.run,
+            ended: act.ended,
+            sent_at: nanos(act.sent),
+            answered_at: nanos(act.answered),
         });
     }
     let mut observations = Vec::new();
@@ -73,7 +89,15 @@ fn ledgers(ledger: &Ledger, effects: &[Effect]) -> Result<Ledgers, Failed> {
     }
     let faults = ledger.faults().into_iter();
     let faults = faults.map(|(name, at)| FaultEntry { name, at: nanos(at) }).collect();
-    Ok(Ledgers { clients, effects: openings(effects, &keys)?, observations, faults })
+    Ok(Ledgers { clients, acts, effects: openings(effects, &keys)?, observations, faults })
+}
+
+fn answer(told: Told) -> Answer {
+    match told {
+        Told::Accepted => Answer::Ok,
+        Told::Refused(_) => Answer::Failed,
+        Told::Broken(_) | Told::Nothing => Answer::Unknown,
+    }
 }
 
 fn observation(id: &str, task: &Value, at: u64) -> Result<Observation, Failed> {
@@ -115,7 +139,7 @@ fn openings(
             open.end = Some(nanos(effect.at));
             open.did = Some(match effect.told["outcome"].as_str() {
                 Some("success") => Did::Success,
-                Some("fault") => Did::Failure,
+                Some("fault" | "timeout" | "panic") => Did::Failure,
                 _ => Did::Other,
             });
         } else {

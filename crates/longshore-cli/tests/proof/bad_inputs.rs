@@ -79,7 +79,15 @@ fn wrong_fields() -> Vec<Bad> {
         Bad::field("timeout", json!("50ms")),
         Bad::field("timeout", json!("25h")),
         Bad::field("timeout", json!("soon")),
+        Bad::field("total_timeout", json!("50ms")),
         Bad::field("delay", json!("-1s")),
+        Bad::field("order_key", json!("k".repeat(129))),
+        Bad::field("unique", json!("a")),
+        Bad::field("unique", json!({"while": "active"})).without_field().says("key"),
+        Bad::field("unique", json!({"key": "a", "while": "soon"})).without_field().says("while"),
+        Bad::post(r#"{"kind": "hello", "order_key": "a", "delay": "1s"}"#, 400).says("order_key"),
+        Bad::post(r#"{"kind": "hello", "payload": "\ud83d"}"#, 400).says("surrogate"),
+        Bad::field("idempotency_key", json!("k")).says("Idempotency-Key"),
         Bad::field("run_at", json!("yesterday")),
         Bad::field("queue", json!("nosuch")),
         Bad::field("queue", json!("No Such")),
@@ -107,13 +115,10 @@ fn not_available() -> Vec<Bad> {
     let fields = [
         ("cron", json!("* * * * *")),
         ("timezone", json!("Europe/Berlin")),
-        ("order_key", json!("a")),
-        ("unique", json!({"key": "a"})),
         ("callback", json!({"url": "http://127.0.0.1:9/"})),
         ("after", json!([ID])),
         ("group", json!(ID)),
         ("on_parent_failure", json!("run")),
-        ("total_timeout", json!("1m")),
     ];
     fields.into_iter().map(|(field, value)| Bad::field(field, value).code(40010)).collect()
 }
@@ -155,6 +160,13 @@ fn wrong_ways() -> Vec<Bad> {
         Bad::new("GET", "/v1/tasks?limit=many", 400).says("limit"),
         Bad::new("GET", "/v1/tasks?cursor=%21nosuch", 400).says("cursor"),
         Bad::new("GET", "/docs/errors/LS-99999", 404),
+        Bad::new("POST", "/v1/tasks/42/cancel", 400),
+        Bad::new("POST", "/v1/tasks/0197a3a8-0000-7000-8000-000000000001/cancel", 404),
+        Bad::new("POST", "/v1/tasks/0197a3a8-0000-7000-8000-000000000001/retry", 404),
+        Bad::new("GET", "/v1/tasks/0197a3a8-0000-7000-8000-000000000001/attempts", 404),
+        Bad::new("POST", "/v1/dead-letters/0197a3a8-0000-7000-8000-000000000001/retry", 404),
+        Bad::new("POST", "/v1/queues/nosuch/pause", 404),
+        Bad::new("GET", "/v1/dead-letters?limit=0", 400).says("limit"),
     ]
 }
 

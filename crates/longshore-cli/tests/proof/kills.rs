@@ -24,7 +24,8 @@ pub(crate) fn fifty_random_kills_under_load() -> Result<(), Failed> {
             continue;
         }
         let server = launch.start()?;
-        ledger.look(ledger.now(), tasks(&mut server.client())?);
+        let seen = tasks(&mut server.client())?;
+        ledger.look(ledger.now(), seen);
         let load = Load::start(server.addr, &ledger, 3, Duration::from_millis(8), kill as u64);
         std::thread::sleep(Duration::from_millis(rng.u64(5..350)));
         server.kill()?;

@@ -3,19 +3,23 @@
 
 use crate::observe::Tasks;
 use libtest_mimic::Failed;
+use longshore_conformance::accounting::Wanted;
 use serde_json::Value;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Everything that was written down in one proof, but for the effects.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     began: Instant,
+    /// The same moment by the wall clock, by which handlers in other processes date what they do.
+    began_wall: SystemTime,
     entries: Mutex<Vec<Entry>>,
+    acts: Mutex<Vec<Act>>,
     faults: Mutex<Vec<(String, Duration)>>,
     looks: Mutex<Vec<(Duration, Tasks)>>,
     /// The journal of the shim, if there is one: its length dates an answer.
@@ -26,7 +30,11 @@ pub(crate) struct Ledger {
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) key: String,
+    /// Where it was sent to.
+    pub(crate) path: String,
     pub(crate) body: Value,
+    /// The lane that the task is in.
+    pub(crate) lane: Option<String>,
     pub(crate) sent: Duration,
     /// When it was answered, or given up.
     pub(crate) answered: Duration,
@@ -35,9 +43,37 @@ pub(crate) struct Entry {
     pub(crate) id: Option<String>,
     /// Whether the answer said that it is an earlier one again.
     pub(crate) replayed: bool,
+    /// Whether the answer was a task that was active already under its unique key.
+    pub(crate) existing: bool,
     /// Length of the journal when the answer had come.
     pub(crate) journal: u64,
 }
+
+/// One request to do something to a task, and what was answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Act {
+    pub(crate) id: String,
+    pub(crate) wanted: Wanted,
+    pub(crate) told: Told,
+    /// The run that was shown.
+    pub(crate) run: Option<u32>,
+    /// Whether it was shown as ended.
+    pub(crate) ended: bool,
+    pub(crate) sent: Duration,
+    pub(crate) answered: Duration,
+    /// Length of the journal when the answer had come.
+    pub(crate) journal: u64,
+}
+
+/// A task that was accepted not long ago.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) id: String,
+    pub(crate) lane: Option<String>,
+}
+
+/// How many of the last tasks are remembered for acts.
+const KNOWN: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -60,7 +96,9 @@ impl Ledger {
     pub(crate) fn new(journal: Option<PathBuf>) -> Arc<Self> {
         Arc::new(Self {
             began: Instant::now(),
+            began_wall: SystemTime::now(),
             entries: Mutex::default(),
+            acts: Mutex::default(),
             faults: Mutex::default(),
             looks: Mutex::default(),
             journal,
@@ -69,6 +107,12 @@ impl Ledger {
 
     pub(crate) fn now(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// What a time in nanoseconds since 1970 is here.
+    fn at(&self, since_1970: u64) -> Duration {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_nanos(since_1970);
+        at.duration_since(self.began_wall).unwrap_or_default()
     }
 
     /// How long the journal is now: what happened before this call lies below it.
@@ -83,6 +127,24 @@ impl Ledger {
 
     pub(crate) fn entries(&self) -> Vec<Entry> {
         locked(&self.entries).clone()
+    }
+
+    pub(crate) fn add_act(&self, act: Act) {
+        locked(&self.acts).push(act);
+    }
+
+    pub(crate) fn acts(&self) -> Vec<Act> {
+        locked(&self.acts).clone()
+    }
+
+    /// The last tasks that were accepted, the latest at the end.
+    pub(crate) fn known(&self) -> Vec<Known> {
+        let entries = locked(&self.entries);
+        let last = entries.iter().rev().take(KNOWN).rev();
+        let known = last.filter_map(|Entry { id, lane, .. }| {
+            Some(Known { id: id.clone()?, lane: lane.clone() })
+        });
+        known.collect()
     }
 
     /// Every task that was accepted, as often as that was answered.
@@ -118,7 +180,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// One thing that a handler did, as it said itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Effect {
-    /// When the collector had it.
+    /// When it was done.
     pub(crate) at: Duration,
     pub(crate) journal: u64,
     pub(crate) told: Value,
@@ -149,7 +211,8 @@ impl Effects {
                     let Ok(len) = receiver.recv(&mut buffer) else { continue };
                     let told = serde_json::from_slice(&buffer[..len]).unwrap_or(Value::Null);
                     let journal = clients.journal_len();
-                    let effect = Effect { at: clients.now(), journal, told };
+                    let at = told["at"].as_u64().map_or_else(|| clients.now(), |at| clients.at(at));
+                    let effect = Effect { at, journal, told };
                     locked(&collected).push(effect);
                 }
             }

@@ -1,10 +1,13 @@
-//! Clients that submit tasks as fast as they are answered, and write down what they were told.
+//! Clients that submit tasks, cancel, retry and replay them, as fast as they are answered, and
+//! write down what they were told.
 
 use crate::client::{Answer, Client};
-use crate::ledger::{Entry, Ledger, Told};
+use crate::ledger::{Act, Entry, Known, Ledger, Told};
+use crate::mix::{Next, any_task};
 use fastrand::Rng;
 use libtest_mimic::Failed;
-use serde_json::{Value, json};
+use longshore_conformance::accounting::Wanted;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,11 +22,30 @@ pub(crate) struct Load {
     clients: Vec<JoinHandle<()>>,
 }
 
+/// What a client does next; `None` if there was no answer.
+pub(crate) type Step = fn(&mut Client, &Ledger, &mut Rng) -> Option<()>;
+
+/// Where tasks are.
+pub(crate) const TASKS: &str = "/v1/tasks";
+
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 impl Load {
-    /// Lets `clients` clients loose; each waits up to `pause` between two requests.
+    /// Lets `clients` clients loose with everything there is in [`mix`](crate::mix); each waits up
+    /// to `pause` between two requests.
     pub(crate) fn start(
+        addr: SocketAddr,
+        ledger: &Arc<Ledger>,
+        clients: usize,
+        pause: Duration,
+        seed: u64,
+    ) -> Self {
+        Self::of(step, addr, ledger, clients, pause, seed)
+    }
+
+    /// Lets clients loose that do one sort of thing.
+    pub(crate) fn of(
+        step: Step,
         addr: SocketAddr,
         ledger: &Arc<Ledger>,
         clients: usize,
@@ -37,9 +59,8 @@ impl Load {
             std::thread::spawn(move || {
                 let mut client = Client::new(addr);
                 while !over.load(Ordering::Relaxed) {
-                    let body = any_task(&mut rng);
                     // The server is gone: so is its client.
-                    if submit(&mut client, &ledger, body).is_none() {
+                    if step(&mut client, &ledger, &mut rng).is_none() {
                         break;
                     }
                     std::thread::sleep(pause.mul_f64(rng.f64()));
@@ -59,27 +80,87 @@ impl Load {
     }
 }
 
-/// Submits one task under a new key, and writes down the answer; `None` if there was none.
-pub(crate) fn submit(client: &mut Client, ledger: &Ledger, body: Value) -> Option<Answer> {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let key = format!("proof-{number}");
-    let mut body = body;
-    body["name"] = Value::from(key.as_str());
-    ask(client, ledger, key, body).ok()
+/// Does one thing of all there are.
+fn step(client: &mut Client, ledger: &Ledger, rng: &mut Rng) -> Option<()> {
+    let known = ledger.known();
+    let (last, any) = (known.last(), rng.choice(&known));
+    match (Next::any(rng), last, any) {
+        (Next::Cancel, Some(last), _) => act(client, ledger, Wanted::Cancel, &last.id),
+        (Next::Retry, _, Some(any)) => act(client, ledger, Wanted::Retry, &any.id),
+        (Next::Replay, _, Some(any)) => replay(client, ledger, any).map(drop),
+        _ => submit(client, ledger, any_task(rng)).map(drop),
+    }
 }
 
-/// Sends a task with its key, and writes down what was answered.
-fn ask(client: &mut Client, ledger: &Ledger, key: String, body: Value) -> std::io::Result<Answer> {
+fn new_key() -> String {
+    format!("proof-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Submits one task under a new key, and writes down the answer; `None` if there was none.
+pub(crate) fn submit(client: &mut Client, ledger: &Ledger, body: Value) -> Option<Answer> {
+    let key = new_key();
+    let mut body = body;
+    body["name"] = Value::from(key.as_str());
+    let lane = body["order_key"].as_str().map(str::to_owned);
+    let request = Request { key, path: TASKS.to_owned(), body, lane };
+    ask(client, ledger, request).ok()
+}
+
+/// Submits a task like one that exists.
+fn replay(client: &mut Client, ledger: &Ledger, old: &Known) -> Option<Answer> {
+    let path = format!("{TASKS}/{}/replay", old.id);
+    let request =
+        Request { key: new_key(), path, body: serde_json::json!({}), lane: old.lane.clone() };
+    ask(client, ledger, request).ok()
+}
+
+/// Asks for something to be done to a task, and writes down the answer; `None` if there was none.
+pub(crate) fn act(client: &mut Client, ledger: &Ledger, wanted: Wanted, id: &str) -> Option<()> {
+    let word = match wanted {
+        Wanted::Cancel => "cancel",
+        Wanted::Retry => "retry",
+    };
     let sent = ledger.now();
-    let answer = send(client, &key, &body);
+    let answer = client.send("POST", &format!("{TASKS}/{id}/{word}"), &[], b"");
+    let shown = answer.as_ref().map(Answer::data).unwrap_or_default();
+    ledger.add_act(Act {
+        id: id.to_owned(),
+        wanted,
+        told: answer.as_ref().map_or(Told::Nothing, told),
+        run: shown["run"].as_u64().and_then(|run| u32::try_from(run).ok()),
+        ended: crate::observe::has_ended(&shown),
+        sent,
+        answered: ledger.now(),
+        journal: ledger.journal_len(),
+    });
+    answer.ok().map(drop)
+}
+
+/// A request whose answer is a task.
+struct Request {
+    key: String,
+    path: String,
+    body: Value,
+    lane: Option<String>,
+}
+
+/// Sends a request with its key, and writes down what was answered.
+fn ask(client: &mut Client, ledger: &Ledger, request: Request) -> std::io::Result<Answer> {
+    let sent = ledger.now();
+    let Request { key, path, body, lane } = request;
+    let answer = send_to(client, &path, &key, &body);
+    let replayed = answer.as_ref().is_ok_and(|it| it.header("idempotency-replayed").is_some());
     ledger.add(Entry {
         told: answer.as_ref().map_or(Told::Nothing, told),
         id: answer.as_ref().ok().and_then(id),
-        replayed: answer.as_ref().is_ok_and(|it| it.header("idempotency-replayed").is_some()),
+        replayed,
+        existing: !replayed && answer.as_ref().is_ok_and(|it| it.status == 200),
         answered: ledger.now(),
         journal: ledger.journal_len(),
         key,
+        path,
         body,
+        lane,
         sent,
     });
     answer
@@ -94,10 +175,11 @@ pub(crate) fn resolve(client: &mut Client, ledger: &Ledger) -> Result<usize, Fai
         .filter(|entry| !known.contains(entry.key.as_str()))
         .map(|entry| (entry.key.as_str(), entry))
         .collect();
-    for (key, entry) in &unknown {
-        let answer = ask(client, ledger, (*key).to_owned(), entry.body.clone())?;
+    for entry in unknown.values() {
+        let Entry { key, path, body, lane, .. } = (*entry).clone();
+        let answer = ask(client, ledger, Request { key, path, body, lane })?;
         if told(&answer) != Told::Accepted {
-            return Err(format!("{key} was answered {}", answer.text()).into());
+            return Err(format!("{} was answered {}", entry.key, answer.text()).into());
         }
     }
     Ok(unknown.len())
@@ -105,8 +187,12 @@ pub(crate) fn resolve(client: &mut Client, ledger: &Ledger) -> Result<usize, Fai
 
 /// Sends a task with its idempotency key.
 pub(crate) fn send(client: &mut Client, key: &str, body: &Value) -> std::io::Result<Answer> {
+    send_to(client, TASKS, key, body)
+}
+
+fn send_to(client: &mut Client, path: &str, key: &str, body: &Value) -> std::io::Result<Answer> {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
-    client.send("POST", "/v1/tasks", &headers, body.to_string().as_bytes())
+    client.send("POST", path, &headers, body.to_string().as_bytes())
 }
 
 fn told(answer: &Answer) -> Told {
@@ -122,28 +208,4 @@ fn id(answer: &Answer) -> Option<String> {
         return None;
     }
     answer.data()["id"].as_str().map(str::to_owned)
-}
-
-/// A task of some sort: quick, slow, failing, late, big.
-fn any_task(rng: &mut Rng) -> Value {
-    let mut task = match rng.u8(0..10) {
-        0..4 => json!({"kind": "hello", "payload": {"name": "proof"}}),
-        4..7 => {
-            let sleep = format!("{}ms", rng.u32(1..60));
-            json!({"kind": "demo.work", "payload": {"sleep": sleep, "result": rng.u32(..)}})
-        }
-        7 => json!({"kind": "demo.work", "payload": {"fail_times": 1, "fail": "transient"}}),
-        8 => json!({"kind": "demo.work", "payload": {"fail_times": 1, "fail": "bad_data"}}),
-        _ => {
-            let text = "x".repeat(rng.usize(1_000..12_000));
-            json!({"kind": "hello", "payload": {"name": "proof", "ballast": text}})
-        }
-    };
-    if rng.u8(0..8) == 0 {
-        task["delay"] = Value::from(format!("{}ms", rng.u32(10..400)));
-    }
-    if rng.u8(0..4) == 0 {
-        task["priority"] = Value::from(rng.u8(0..10));
-    }
-    task
 }

@@ -7,7 +7,9 @@
 
 mod accounts;
 mod bad_inputs;
+mod blocked;
 mod client;
+mod commands;
 mod disk;
 mod disk_faults;
 mod disk_full;
@@ -17,12 +19,17 @@ mod journal;
 mod kills;
 mod ledger;
 mod load;
+mod mix;
 mod observe;
+mod openapi;
+mod phases;
 mod powercut;
+mod processes;
 mod server;
 mod shutdown;
 mod start;
 mod stopped;
+mod suspects;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::path::Path;
@@ -46,9 +53,15 @@ fn trials() -> Vec<Trial> {
     // The longest first: they wait most of their time, and the others run meanwhile.
     let mut trials = proofs![
         stopped::for_a_minute_and_nothing_is_run_again,
+        suspects::two_hundred_deaths_bury_no_healthy_neighbour,
         kills::fifty_random_kills_under_load,
+        phases::sigterm_in_each_phase_loses_and_charges_nothing,
     ];
     trials.extend([
+        Trial::ignorable_test(
+            "openapi::the_server_does_what_its_document_says",
+            openapi::the_server_does_what_its_document_says,
+        ),
         with_shim(
             "powercut::two_hundred_cuts_lose_nothing",
             powercut::two_hundred_cuts_lose_nothing,
@@ -89,10 +102,26 @@ fn trials() -> Vec<Trial> {
     ]);
     trials.extend(failpoints::walk());
     trials.extend(proofs![
+        suspects::a_killer_is_buried_and_the_others_go_on,
+        blocked::the_door_answers_while_handlers_block_their_threads,
         shutdown::sigterm_lets_running_work_end_and_keeps_the_rest,
         shutdown::a_second_sigterm_hurries,
         start::from_start_to_the_first_task,
         start::a_second_process_on_the_same_data_is_refused,
+        commands::every_way_to_end_is_judged,
+        commands::what_cannot_be_run_is_told,
+        commands::stdout_is_the_result,
+        commands::endless_output_is_cut_short,
+        commands::the_environment_is_empty_but_for_the_list,
+        commands::limits_hold,
+        commands::a_timeout_ends_the_whole_family,
+        commands::what_it_left_behind_is_ended_with_it,
+        commands::nothing_outlives_a_killed_server,
+        commands::nothing_outlives_a_server_killed_in_the_grace,
+        commands::a_killed_watcher_takes_the_command_along,
+        commands::a_watcher_killed_with_its_server_takes_the_command_along,
+        commands::told_to_stop_it_may_tidy_up,
+        commands::three_hundred_leave_no_zombie,
         bad_inputs::is_refused_and_says_why,
         bad_inputs::a_key_binds_one_answer,
         bad_inputs::an_id_is_taken_once,

@@ -7,12 +7,13 @@
 
 use crate::disk::Disk;
 use crate::journal::{self, Record, Synced, What};
-use crate::ledger::{Effect, Effects, Entry, Ledger, Told};
-use crate::load::{Load, send};
-use crate::observe::{has_ended, tasks};
+use crate::ledger::{Act, Effect, Effects, Entry, Ledger, Told};
+use crate::load::{Load, TASKS, send};
+use crate::observe::{Tasks, has_ended, tasks};
 use crate::server::{Launch, Server, data_in, folder};
 use fastrand::Rng;
 use libtest_mimic::Failed;
+use longshore_conformance::accounting::Wanted;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ struct Run {
     folder: tempfile::TempDir,
     records: Vec<Record>,
     entries: Vec<Entry>,
+    acts: Vec<Act>,
     effects: Vec<Effect>,
     ends: Ends,
 }
@@ -124,7 +126,8 @@ fn run(shim: &Path, environment: &[(&str, &str)]) -> Result<Run, Failed> {
     }
     server.kill()?;
     let records = journal::read(&journal)?;
-    Ok(Run { entries: ledger.entries(), effects: effects.all(), records, ends, folder })
+    let (entries, acts) = (ledger.entries(), ledger.acts());
+    Ok(Run { entries, acts, effects: effects.all(), records, ends, folder })
 }
 
 /// A server whose writes and syncs below `disk` are told to `journal`.
@@ -231,7 +234,8 @@ fn after(run: &Run, place: &Path, end: u64) -> Result<Broken, Failed> {
     let found = tasks(&mut client)?;
     let mut keys = BTreeSet::new();
     for task in found.values() {
-        if !keys.insert(task["name"].to_string()) {
+        // A replay has the name of what it repeats.
+        if task["replay_of"].is_null() && !keys.insert(task["name"].to_string()) {
             broken.push(format!("two tasks for the key {}", task["name"]));
         }
     }
@@ -244,6 +248,10 @@ fn after(run: &Run, place: &Path, end: u64) -> Result<Broken, Failed> {
         }
     }
     for (id, (task, _)) in run.ends.iter().filter(|(_, (_, journal))| *journal <= end) {
+        let again = |act: &&Act| act.wanted == Wanted::Retry && act.id == *id;
+        if run.acts.iter().any(|act| again(&act)) {
+            continue; // it may have been opened again, which is judged below
+        }
         let same = |field: &str| found.get(id).is_some_and(|now| now[field] == task[field]);
         if !["status", "run", "attempt", "finished_at"].into_iter().all(same) {
             broken.push(format!(
@@ -253,7 +261,9 @@ fn after(run: &Run, place: &Path, end: u64) -> Result<Broken, Failed> {
             ));
         }
     }
-    for entry in answered.iter().rev().take(3) {
+    broken.extend(acts_not_kept(run, &found, end));
+    let readable_again = |entry: &&&Entry| entry.path == TASKS && !entry.existing;
+    for entry in answered.iter().rev().filter(readable_again).take(3) {
         broken.extend(readable(&mut client, entry)?);
     }
     let hello = serde_json::json!({"kind": "hello", "payload": null});
@@ -264,6 +274,24 @@ fn after(run: &Run, place: &Path, end: u64) -> Result<Broken, Failed> {
     broken.extend(old_tokens(&run.effects, &effects.all(), end));
     server.kill()?;
     Ok(broken)
+}
+
+/// Cancels and retries that were answered before the cut are still done.
+fn acts_not_kept(run: &Run, found: &Tasks, end: u64) -> Broken {
+    let kept = |act: &Act| {
+        let Some((now, answered)) = found.get(&act.id).zip(act.run) else { return false };
+        let now_run = now["run"].as_u64().unwrap_or_default();
+        let gone_on = now_run > u64::from(answered);
+        match act.wanted {
+            Wanted::Cancel => gone_on || !act.ended || has_ended(now),
+            Wanted::Retry => gone_on || now_run == u64::from(answered),
+        }
+    };
+    let answered = |act: &&Act| act.told == Told::Accepted && act.journal <= end;
+    let broken = run.acts.iter().filter(answered).filter(|act| !kept(act));
+    broken
+        .map(|act| format!("{act:?} was answered, and found is {:?}", found.get(&act.id)))
+        .collect()
 }
 
 /// A task that was answered can be read, and its key still leads to it.

@@ -21,6 +21,7 @@ const START: Duration = Duration::from_secs(30);
 pub(crate) struct Launch {
     binary: PathBuf,
     data: PathBuf,
+    arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
 }
 
@@ -43,7 +44,12 @@ pub(crate) struct NotStarted {
 impl Launch {
     /// A server with the fail points and the effect ledger compiled in.
     pub(crate) fn new(data: impl Into<PathBuf>) -> Self {
-        Self { binary: binary("LONGSHORE_BIN"), data: data.into(), environment: Vec::new() }
+        Self {
+            binary: binary("LONGSHORE_BIN"),
+            data: data.into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        }
     }
 
     /// A server as people run it.
@@ -53,6 +59,12 @@ impl Launch {
             launch.binary = binary("LONGSHORE_PLAIN_BIN");
         }
         launch
+    }
+
+    /// Adds a kind that a command runs.
+    pub(crate) fn kind(mut self, name: &str, command: &serde_json::Value) -> Self {
+        self.arguments.push(format!("--kind={name}={command}").into());
+        self
     }
 
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
@@ -79,13 +91,14 @@ impl Launch {
     fn spawn(&self) -> Result<Child, Failed> {
         let mut command = Command::new(&self.binary);
         command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(&self.data);
+        command.args(&self.arguments);
         command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         Ok(command.spawn().map_err(|error| format!("{}: {error}", self.binary.display()))?)
     }
 
-    /// Starts it, and waits until it is ready or has ended.
-    pub(crate) fn try_start(&self) -> Result<Result<Server, NotStarted>, Failed> {
+    /// Starts it, and does not wait; the address is told once it is ready.
+    pub(crate) fn begin(&self) -> Result<(Server, mpsc::Receiver<SocketAddr>), Failed> {
         let mut child = self.spawn()?;
         let stderr = Arc::new(Mutex::new(String::new()));
         let (tell, told) = mpsc::channel();
@@ -106,7 +119,12 @@ impl Launch {
             }
         });
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Server { child, addr: unknown, stderr, reader: Some(reader) };
+        Ok((Server { child, addr: unknown, stderr, reader: Some(reader) }, told))
+    }
+
+    /// Starts it, and waits until it is ready or has ended.
+    pub(crate) fn try_start(&self) -> Result<Result<Server, NotStarted>, Failed> {
+        let (mut server, told) = self.begin()?;
         match told.recv_timeout(START) {
             Ok(addr) => {
                 server.addr = addr;
@@ -126,6 +144,10 @@ impl Launch {
 impl Server {
     pub(crate) fn client(&self) -> Client {
         Client::new(self.addr)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it printed so far; all of it once it has ended.

@@ -9,6 +9,7 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 const CLIENTS: &str = "clients.jsonl";
+const ACTS: &str = "acts.jsonl";
 const EFFECTS: &str = "effects.jsonl";
 const OBSERVATIONS: &str = "observations.jsonl";
 const FAULTS: &str = "faults.jsonl";
@@ -55,27 +56,23 @@ impl std::error::Error for LedgerError {
 }
 
 impl Ledgers {
-    /// Reads `clients.jsonl`, `effects.jsonl`, `observations.jsonl` and, if it is there,
-    /// `faults.jsonl`. A torn last line (no newline, no JSON) is left out: its writer was killed.
+    /// Reads `clients.jsonl`, `effects.jsonl`, `observations.jsonl` and, if they are there,
+    /// `acts.jsonl` and `faults.jsonl`. A torn last line (no newline, no JSON) is left out: its writer was killed.
     /// Any other bad line is an error, and so is a missing ledger: nothing passes unread.
     pub fn read_dir(dir: &Path) -> Result<Self, LedgerError> {
-        let faults = match read(&dir.join(FAULTS)) {
-            Err(LedgerError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
-                Vec::new()
-            }
-            read => read?,
-        };
         Ok(Self {
             clients: read(&dir.join(CLIENTS))?,
+            acts: read_if_there(&dir.join(ACTS))?,
             effects: read(&dir.join(EFFECTS))?,
             observations: read(&dir.join(OBSERVATIONS))?,
-            faults,
+            faults: read_if_there(&dir.join(FAULTS))?,
         })
     }
 
-    /// Writes all four files, as [`Ledgers::read_dir`] reads them.
+    /// Writes all five files, as [`Ledgers::read_dir`] reads them.
     pub fn write_dir(&self, dir: &Path) -> Result<(), LedgerError> {
         write(&dir.join(CLIENTS), &self.clients)?;
+        write(&dir.join(ACTS), &self.acts)?;
         write(&dir.join(EFFECTS), &self.effects)?;
         write(&dir.join(OBSERVATIONS), &self.observations)?;
         write(&dir.join(FAULTS), &self.faults)
@@ -86,6 +83,15 @@ impl Report {
     /// Returns the report as one JSON object.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report holds numbers and texts only")
+    }
+}
+
+fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, LedgerError> {
+    match read(path) {
+        Err(LedgerError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Ok(Vec::new())
+        }
+        read => read,
     }
 }
 

@@ -34,6 +34,43 @@ pub struct ClientEntry {
     /// Whether the answer said that it is an earlier one again.
     #[serde(default)]
     pub replayed: bool,
+    /// The key under which at most one task may be active at a time.
+    #[serde(default)]
+    pub unique: Option<String>,
+    /// Whether the answer was a task that was active already under its unique key.
+    #[serde(default)]
+    pub existing: bool,
+}
+
+/// What was asked of a task that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// That it ends as cancelled.
+    Cancel,
+    /// That it is opened again as a new run.
+    Retry,
+}
+
+/// L1: one request to do something to a task that exists, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ActEntry {
+    /// Which task.
+    pub task: TaskId,
+    /// What was asked.
+    pub wanted: Wanted,
+    /// What was told.
+    pub told: Told,
+    /// Which run the answer showed, if there was one.
+    #[serde(default)]
+    pub run: Option<u32>,
+    /// Whether the answer showed that run as ended.
+    #[serde(default)]
+    pub ended: bool,
+    /// When it was sent.
+    pub sent_at: u64,
+    /// When it was answered, or given up.
+    pub answered_at: u64,
 }
 
 /// What a handler did.
@@ -153,6 +190,8 @@ pub struct FaultEntry {
 pub struct Ledgers {
     /// L1: what clients were told.
     pub clients: Vec<ClientEntry>,
+    /// L1: what clients asked of tasks that exist.
+    pub acts: Vec<ActEntry>,
     /// L2: what handlers did.
     pub effects: Vec<EffectEntry>,
     /// L3: what observers saw.

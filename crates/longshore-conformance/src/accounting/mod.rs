@@ -15,6 +15,7 @@ mod report;
 pub use check::{Rules, check};
 pub use files::LedgerError;
 pub use ledger::{
-    ClientEntry, Did, EffectEntry, FaultEntry, Ledgers, Observation, Recorded, Status, Told,
+    ActEntry, ClientEntry, Did, EffectEntry, FaultEntry, Ledgers, Observation, Recorded, Status,
+    Told, Wanted,
 };
 pub use report::{Finding, Report};

@@ -48,6 +48,14 @@ pub struct Report {
     pub double_accept: Finding,
     /// A later task of a lane began before an earlier one was done.
     pub order_inversions: Finding,
+    /// Two tasks of a lane at the same time.
+    pub lane_overlaps: Finding,
+    /// Two active tasks under one unique key.
+    pub unique_overlaps: Finding,
+    /// Begun in a run that had ended.
+    pub after_end: Finding,
+    /// Cancelled, or run anew, and nobody had asked for it.
+    pub unasked: Finding,
     /// An end was applied after its task had been opened anew.
     pub stale_ends: Finding,
     /// A token that had been given out before, or is not larger than the one before.
@@ -62,7 +70,7 @@ pub struct Report {
 
 impl Report {
     /// Every finding that no honest store causes, by name.
-    pub fn findings(&self) -> [(&'static str, &Finding); 10] {
+    pub fn findings(&self) -> [(&'static str, &Finding); 14] {
         [
             ("lost", &self.lost),
             ("ghost_success", &self.ghost_success),
@@ -71,6 +79,10 @@ impl Report {
             ("over_run", &self.over_run),
             ("double_accept", &self.double_accept),
             ("order_inversions", &self.order_inversions),
+            ("lane_overlaps", &self.lane_overlaps),
+            ("unique_overlaps", &self.unique_overlaps),
+            ("after_end", &self.after_end),
+            ("unasked", &self.unasked),
             ("stale_ends", &self.stale_ends),
             ("token_reused", &self.token_reused),
             ("duplicates_unexplained", &self.duplicates_unexplained),

@@ -3,9 +3,10 @@
 use longshore_conformance::{ModelStore, async_trait};
 use longshore_core::attempt::{Attempt, Token};
 use longshore_core::store::{
-    Act, Acted, Claim, Condition, Count, Ending, Extend, Filter, Hold, Intake, LeaseRef,
-    LeaseState, Leased, Leases, Lifecycle, Marked, Moved, Opened, Page, Pruned, Recorded, Refused,
-    Result, Retention, TaskQuery, Term, Upkeep, Work,
+    Act, ActKind, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, Extend, Filter,
+    Hold, Intake, LeaseRef, LeaseState, Leased, Leases, Lifecycle, Marked, Moved, Opened,
+    Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention, TaskQuery, Term,
+    Upkeep, Work,
 };
 use longshore_core::task::{Accepted, AcceptedHow, Durability, Idempotency, Seq};
 use longshore_core::{NewTask, State, Task, TaskId, TenantName, Timestamp, Valid, Verdict};
@@ -37,6 +38,16 @@ pub(crate) enum Bug {
     FailureCalledSuccess,
     /// Now and then, a task is stored and its client is refused.
     RefusedButStored,
+    /// Unique keys are not looked at.
+    IgnoredUnique,
+    /// A cancel of a waiting task is answered and not done.
+    ForgottenCancel,
+    /// A retry is answered and not done.
+    ForgottenRetry,
+    /// A replay opens the old task again, too.
+    ReplayReopens,
+    /// The last task that was taken in is cancelled in place of the one that was named.
+    WrongOneCancelled,
 }
 
 /// Every how many calls a bug of the sort "now and then" strikes.
@@ -58,6 +69,8 @@ struct Notes {
     openings: u64,
     /// Ends that replaced others.
     replaced: HashMap<TaskId, State>,
+    /// The last task that was taken in.
+    accepted: Option<TaskId>,
 }
 
 impl Buggy {
@@ -87,7 +100,37 @@ impl Buggy {
         if self.bug == Bug::IgnoredLane {
             task.order_key = None;
         }
+        if self.bug == Bug::IgnoredUnique {
+            task.unique = None;
+        }
         Valid::vouch(task)
+    }
+
+    /// What is answered to an act that is not done.
+    async fn made_up_act(&self, act: &Act) -> Option<Acted> {
+        let (id, from, to, run) = match (self.bug, &act.what) {
+            (Bug::ForgottenCancel, ActKind::Cancel { id, .. }) => {
+                (*id, State::Pending, State::Cancelled, 0)
+            }
+            (Bug::ForgottenRetry, ActKind::Reopen { id }) => {
+                (*id, State::Cancelled, State::Pending, 1)
+            }
+            _ => return None,
+        };
+        let task = self.inner.get(act.tenant.clone(), id).await.expect("the model reads")?;
+        let told = Task { state: to, run: task.run + run, ..task.clone() };
+        (task.state == from).then(|| Acted { task: Some(told), count: 1, events: Vec::new() })
+    }
+
+    fn misled(&self, act: Act) -> Act {
+        let mut notes = self.notes();
+        match (self.bug, &act.what) {
+            (Bug::WrongOneCancelled, ActKind::Cancel { grace, .. }) => {
+                let (grace, other) = (*grace, notes.accepted.take());
+                other.map_or(act.clone(), |id| Act { what: ActKind::Cancel { id, grace }, ..act })
+            }
+            _ => act,
+        }
     }
 
     fn told_token(&self, mut leased: Leased) -> Leased {
@@ -151,7 +194,14 @@ impl Intake for Buggy {
                 answers.push(Ok(made_up(&task)));
                 continue;
             }
+            self.notes().accepted = Some(task.id);
+            let (tenant, old) = (task.tenant.clone(), task.replay_of);
             let answer = self.inner.accept(vec![self.bend(task)]).await?.remove(0);
+            if let (Bug::ReplayReopens, Some(id)) = (self.bug, old) {
+                let what = ActKind::Reopen { id };
+                // Of one that succeeded, it is refused.
+                let _ = self.inner.act(vec![Act { by: "bug".to_owned(), tenant, what }]).await?;
+            }
             let refuse = self.strikes(Bug::RefusedButStored);
             answers.push(if refuse { Err(Refused::KeyReused) } else { answer });
         }
@@ -167,7 +217,14 @@ impl Intake for Buggy {
     }
 
     async fn act(&self, acts: Vec<Act>) -> Result<Vec<Result<Acted, Refused>>> {
-        self.inner.act(acts).await
+        let mut answers = Vec::new();
+        for act in acts {
+            answers.push(match self.made_up_act(&act).await {
+                Some(acted) => Ok(acted),
+                None => self.inner.act(vec![self.misled(act)]).await?.remove(0),
+            });
+        }
+        Ok(answers)
     }
 }
 
@@ -252,6 +309,21 @@ impl TaskQuery for Buggy {
 
     async fn attempts(&self, tenant: TenantName, id: TaskId) -> Result<Option<Vec<Attempt>>> {
         self.inner.attempts(tenant, id).await
+    }
+}
+
+#[async_trait]
+impl Oversight for Buggy {
+    async fn controls(&self) -> Result<Controls> {
+        self.inner.controls().await
+    }
+
+    async fn audit(&self, before: Option<u64>, limit: usize) -> Result<Vec<AuditLine>> {
+        self.inner.audit(before, limit).await
+    }
+
+    async fn ages(&self) -> Result<Vec<QueueAge>> {
+        self.inner.ages().await
     }
 }
 

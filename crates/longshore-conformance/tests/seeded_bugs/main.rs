@@ -6,7 +6,7 @@ mod server;
 mod workload;
 
 use buggy::Bug;
-use longshore_conformance::accounting::{Ledgers, Report, Rules, check};
+use longshore_conformance::accounting::{ActEntry, Ledgers, Report, Rules, Told, check};
 
 /// Runs the workload against a store with `bug`, for a few seeds, and checks the ledgers.
 fn reports(bug: Bug) -> Vec<(Ledgers, Report)> {
@@ -36,6 +36,10 @@ fn a_healthy_store_is_clean_whatever_dies_around_it() {
         assert!(report.is_clean(), "{}", report.to_json());
         assert!(report.accepted > 300 && report.ended == report.accepted, "{}", report.to_json());
         assert!(report.unknown_in > 0 && report.duplicates_explained.count > 0);
+        let done = |act: &&ActEntry| act.told == Told::Ok;
+        assert!(ledgers.acts.iter().filter(done).count() > 30);
+        let existing = ledgers.clients.iter().filter(|entry| entry.existing).count();
+        assert!(existing > 10, "{existing} met a unique key");
         assert!(ledgers.faults.len() > 20 && ledgers.effects.len() > 300);
     }
 }
@@ -78,6 +82,36 @@ fn two_ids_for_one_key_are_caught_as_double_accept() {
 #[test]
 fn a_lane_that_is_not_kept_is_caught_as_inversion() {
     is_caught(Bug::IgnoredLane, "order_inversions");
+}
+
+#[test]
+fn a_lane_that_is_not_kept_is_caught_as_overlap() {
+    is_caught(Bug::IgnoredLane, "lane_overlaps");
+}
+
+#[test]
+fn a_unique_key_that_is_not_kept_is_caught_as_overlap() {
+    is_caught(Bug::IgnoredUnique, "unique_overlaps");
+}
+
+#[test]
+fn a_run_after_its_cancel_is_caught() {
+    is_caught(Bug::ForgottenCancel, "after_end");
+}
+
+#[test]
+fn a_retry_that_is_forgotten_is_caught_as_lost() {
+    is_caught(Bug::ForgottenRetry, "lost");
+}
+
+#[test]
+fn a_replay_that_changes_the_old_task_is_caught() {
+    is_caught(Bug::ReplayReopens, "unasked");
+}
+
+#[test]
+fn a_cancel_of_another_task_is_caught() {
+    is_caught(Bug::WrongOneCancelled, "unasked");
 }
 
 #[test]

@@ -5,11 +5,12 @@ use crate::server::Server;
 use fastrand::Rng;
 use longshore_conformance::ManualClock;
 use longshore_conformance::accounting::{
-    ClientEntry, Did, EffectEntry, FaultEntry, Ledgers, Observation, Recorded, Status, Told,
+    ActEntry, ClientEntry, Did, EffectEntry, FaultEntry, Ledgers, Observation, Recorded, Status,
+    Told, Wanted,
 };
 use longshore_core::attempt::TaskError;
-use longshore_core::store::{Claim, Ending, Extend, Hold, Leased, Want};
-use longshore_core::task::Idempotency;
+use longshore_core::store::{Act, ActKind, Claim, Ending, Extend, Hold, Leased, Want};
+use longshore_core::task::{AcceptedHow, Idempotency, OnConflict, Unique, UniqueWhile};
 use longshore_core::{
     Budget, Clock, Fault, KindName, NewTask, Outcome, Payload, QueueName, RetryPolicy, TaskId,
     TenantName, Valid, decide,
@@ -68,6 +69,9 @@ struct World {
     /// Whether the wall clock is an hour ahead.
     is_ahead: bool,
     known: BTreeSet<TaskId>,
+    /// What clients were told is accepted, and cancelled.
+    accepted: Vec<TaskId>,
+    cancelled: Vec<TaskId>,
 }
 
 impl World {
@@ -85,6 +89,8 @@ impl World {
             incarnation: 1,
             is_ahead: false,
             known: BTreeSet::new(),
+            accepted: Vec::new(),
+            cancelled: Vec::new(),
         }
     }
 
@@ -98,7 +104,10 @@ impl World {
                 let by = Duration::from_millis(self.random.u64(1..4_000));
                 self.pass(by).await;
             }
-            890..970 => self.observe_one().await,
+            890..925 => self.observe_one().await,
+            925..945 => self.cancel().await,
+            945..958 => self.retry().await,
+            958..970 => self.repeat_ended().await,
             970..976 => self.hang_one(),
             976..988 => self.jump_wall().await,
             988..994 => {
@@ -160,6 +169,11 @@ impl World {
             priority: self.random.u8(0..10),
             max_attempts: MAX_ATTEMPTS,
             order_key: (lane < 4).then(|| format!("lane-{lane}")),
+            unique: (lane == 11).then(|| Unique {
+                key: "one".to_owned(),
+                hold: UniqueWhile::Active,
+                on_conflict: OnConflict::Existing,
+            }),
             idempotency: Some(Idempotency {
                 route: "/v1/tasks",
                 key: key.clone(),
@@ -179,6 +193,62 @@ impl World {
         }
     }
 
+    /// Cancels one of the last tasks.
+    async fn cancel(&mut self) {
+        let last = self.accepted.len().saturating_sub(8);
+        if let Some(id) = self.random.choice(self.accepted[last..].to_vec()) {
+            let grace = Duration::from_secs(10);
+            if self.act(id, Wanted::Cancel, ActKind::Cancel { id, grace }).await {
+                self.cancelled.push(id);
+            }
+        }
+    }
+
+    /// Opens a task again that was cancelled.
+    async fn retry(&mut self) {
+        if let Some(id) = self.cancelled.pop() {
+            self.act(id, Wanted::Retry, ActKind::Reopen { id }).await;
+        }
+    }
+
+    async fn act(&mut self, task: TaskId, wanted: Wanted, what: ActKind) -> bool {
+        let sent_at = self.now();
+        let act = Act { by: "client".to_owned(), tenant: TenantName::default(), what };
+        let answer = self.server.store().act(vec![act]).await.expect("act answers").remove(0);
+        let answered_at = self.now();
+        let told = if answer.is_ok() { Told::Ok } else { Told::Failed };
+        let shown = answer.ok().and_then(|acted| acted.task);
+        self.ledgers.acts.push(ActEntry {
+            task,
+            wanted,
+            told,
+            run: shown.as_ref().map(|task| task.run),
+            ended: shown.is_some_and(|task| task.state.is_end()),
+            sent_at,
+            answered_at,
+        });
+        told == Told::Ok
+    }
+
+    /// Submits a task like one that was cancelled.
+    async fn repeat_ended(&mut self) {
+        let Some(old) = self.random.choice(self.cancelled.clone()) else { return };
+        self.keys += 1;
+        let key = format!("k{}", self.keys);
+        let task = NewTask {
+            max_attempts: MAX_ATTEMPTS,
+            replay_of: Some(old),
+            idempotency: Some(Idempotency {
+                route: "/v1/tasks/{id}/replay",
+                key: key.clone(),
+                fingerprint: [0; 32],
+            }),
+            payload: Payload::from_json(format!("\"{key}\"")),
+            ..NewTask::new(KindName::new("job").expect("a name"))
+        };
+        self.send(Unanswered { task, key }).await;
+    }
+
     async fn send(&mut self, request: Unanswered) {
         let sent_at = self.now();
         let tasks = vec![Valid::vouch(request.task.clone())];
@@ -194,13 +264,17 @@ impl World {
             answered_at,
             order_key: request.task.order_key.clone(),
             replayed: false,
+            unique: request.task.unique.as_ref().map(|unique| unique.key.clone()),
+            existing: false,
         };
         if self.random.u32(0..10) == 0 {
             self.unanswered.push(request);
         } else if let Ok(accepted) = answer {
             entry.told = Told::Ok;
             entry.task = Some(accepted.id);
-            entry.replayed = accepted.how == longshore_core::task::AcceptedHow::Replayed;
+            entry.replayed = accepted.how.is_replayed();
+            entry.existing = accepted.how == AcceptedHow::Existing;
+            self.accepted.push(accepted.id);
         } else {
             entry.told = Told::Failed;
         }

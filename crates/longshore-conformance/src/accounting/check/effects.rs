@@ -1,10 +1,10 @@
-//! What handlers did: how often, in which order, under which tokens.
+//! What handlers did: how often, and under which tokens.
 
-use super::super::{ClientEntry, Did, EffectEntry, Recorded, Report, Told};
+use super::super::{Did, EffectEntry, Recorded, Report};
 use super::{Books, Rules};
 use longshore_core::TaskId;
 use longshore_core::rescue::SUSPECT_AFTER;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub(super) fn check(books: &Books<'_>, rules: &Rules, report: &mut Report) {
     let mut tokens = BTreeSet::new();
@@ -21,7 +21,6 @@ pub(super) fn check(books: &Books<'_>, rules: &Rules, report: &mut Report) {
             judge_repeats(*task, of_run, books, rules, report);
         }
     }
-    judge_order(books, report);
 }
 
 fn judge_tokens(task: TaskId, effects: &[&EffectEntry], report: &mut Report) {
@@ -88,32 +87,6 @@ fn judge_repeats(
                 report.duplicates_explained.add(|| format!("{repeated} after {}", fault.name));
             }
             None => report.duplicates_unexplained.add(|| repeated),
-        }
-    }
-}
-
-/// Within a lane, between accepts where one was answered before the other was sent, and within
-/// their first runs (a reopened task goes to the tail): the later one begins after the earlier
-/// one was opened for the last time.
-fn judge_order(books: &Books<'_>, report: &mut Report) {
-    let mut lanes: BTreeMap<&str, Vec<(&ClientEntry, TaskId)>> = BTreeMap::new();
-    for entry in books.ledgers.clients.iter().filter(|entry| entry.told == Told::Ok) {
-        if let (Some(lane), Some(task), false) = (&entry.order_key, entry.task, entry.replayed) {
-            lanes.entry(lane).or_default().push((entry, task));
-        }
-    }
-    let starts = |task: TaskId| {
-        let first_run = books.effects_of(task).iter().filter(|effect| effect.run == 1);
-        first_run.map(|effect| (effect.start, effect.sequence)).collect::<Vec<_>>()
-    };
-    for (lane, entries) in lanes {
-        for (earlier, first) in &entries {
-            let Some(last_of_first) = starts(*first).into_iter().max() else { continue };
-            for (_, second) in entries.iter().filter(|(e, _)| earlier.answered_at < e.sent_at) {
-                if starts(*second).into_iter().min().is_some_and(|begun| begun < last_of_first) {
-                    report.order_inversions.add(|| format!("lane {lane}: {second} before {first}"));
-                }
-            }
         }
     }
 }

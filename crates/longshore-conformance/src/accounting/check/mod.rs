@@ -1,10 +1,13 @@
 //! The comparison of the ledgers.
 
 mod accepts;
+mod acts;
 mod effects;
 mod ends;
+mod lanes;
+mod unique;
 
-use super::{EffectEntry, Ledgers, Observation, Report};
+use super::{EffectEntry, Ledgers, Observation, Recorded, Report};
 use longshore_core::TaskId;
 use longshore_core::rescue::CRASH_LIMIT;
 use longshore_core::retry::DEFAULT_MAX_ATTEMPTS;
@@ -39,7 +42,18 @@ pub fn check(ledgers: &Ledgers, rules: &Rules) -> Report {
     accepts::check(&books, &mut report);
     ends::check(&books, &mut report);
     effects::check(&books, rules, &mut report);
+    lanes::check(&books, &mut report);
+    unique::check(&books, &mut report);
+    acts::check(&books, &mut report);
     report
+}
+
+impl EffectEntry {
+    /// Returns until when the opening surely held its task. Of one whose process died nobody knows;
+    /// one outside may have lost its lease, unless its end was still applied.
+    fn held_until(&self) -> Option<u64> {
+        self.end.filter(|_| self.inside || self.recorded == Recorded::Applied)
+    }
 }
 
 /// The ledgers, sorted by task and time.

@@ -1,0 +1,87 @@
+//! `longshore doctor`: looks for what could keep the service from running well.
+//!
+//! Each check is a file and gives findings; one that fails comes with what to do.
+
+mod clock;
+mod configuration;
+mod data;
+mod disk;
+mod finding;
+mod limits;
+mod lock;
+mod port;
+mod server;
+
+use crate::config::Place;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::remote::Remote;
+use clap::Args;
+use finding::{Finding, Verdict};
+use longshore::config::Flags;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Looks for what could keep the service from running well
+///
+/// One line for each check: `ok`, `warn` or `fail`, what was found, and what to do.
+/// Exit code 8 if a check fails. Nothing is changed; to time the disk, a small file
+/// is written in the data folder and removed.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Doctor {
+    /// Where the service is to listen, if not as configured
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// The folder that keeps the tasks, if not as configured
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Doctor {
+    /// Looks.
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let Self { listen, data, place, output, remote } = self;
+        let mut flags = Flags::default();
+        if let Some(listen) = listen {
+            flags = flags.listen(listen);
+        }
+        if let Some(data) = &data {
+            flags = flags.data(data);
+        }
+        let loaded = place.load(flags);
+        let mut findings = configuration::check(&loaded);
+        let (configured, folder) = match &loaded {
+            Ok(config) => (config.server.listen, configuration::folder(config)),
+            // What the rest needs is told by the flags, or is the default.
+            Err(_) => (SocketAddr::from(([127, 0, 0, 1], 8080)), None),
+        };
+        let (listen, folder) = (listen.unwrap_or(configured), data.or(folder));
+        remote.run(async move |client| {
+            let ours = port::is_ours(listen).await;
+            let server = server::check(&client).await;
+            let up = ours || server.first().is_some_and(server::is_up);
+            findings.push(port::check(listen, ours));
+            if let Some(folder) = &folder {
+                findings.extend(data::check(folder));
+                findings.push(lock::check(folder, up));
+                findings.extend(disk::check(folder));
+            }
+            findings.push(clock::check());
+            findings.extend(limits::check());
+            findings.extend(server);
+            let mut listing = output.list();
+            findings.iter().try_for_each(|finding| listing.push(finding))?;
+            listing.finish()?;
+            let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+            Ok(if failed { Exit::Problems } else { Exit::Fine })
+        })
+    }
+}
