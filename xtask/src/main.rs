@@ -6,6 +6,7 @@
 mod cargo;
 mod floors;
 mod needs;
+mod schemathesis;
 mod shim;
 mod test;
 
@@ -19,7 +20,8 @@ usage: cargo xtask COMMAND
 
   test [--install] [FILTER]  builds what the tests need and runs all of them, or those whose
                              name contains FILTER; with --install it first installs what is
-                             missing on this machine (Debian packages, as root)
+                             missing on this machine (Debian packages, as root,
+                             and schemathesis from PyPI)
   floors                     checks that crates depend only downwards, and who may name what
   shim                       compiles the library that the power-cut proofs preload, prints its path
 

@@ -3,7 +3,7 @@
 //! A test whose need is not met says so itself (*ignored, needs X*); this table only knows how to
 //! get X.
 
-use crate::Error;
+use crate::{Error, schemathesis};
 use std::process::{Command, Stdio};
 
 /// A program that some test calls.
@@ -21,6 +21,11 @@ pub(crate) const NEEDS: &[Need] = &[
     Need { what: "a C compiler", probe: &["cc", "--version"], packages: &["gcc", "libc6-dev"] },
     Need { what: "mount", probe: &["mount", "--version"], packages: &["mount"] },
     Need { what: "curl", probe: &["curl", "--version"], packages: &["curl"] },
+    Need {
+        what: "Python with venv (for schemathesis, and for workers in the documents)",
+        probe: &["python3", "-c", "import ensurepip, venv"],
+        packages: &["python3", "python3-venv"],
+    },
 ];
 
 impl Need {
@@ -31,6 +36,14 @@ impl Need {
 
 /// Installs what is missing, and says what could not be had.
 pub(crate) fn install() -> Result<(), Error> {
+    install_packages()?;
+    if let Err(error) = schemathesis::install() {
+        eprintln!("xtask: {error}; the proof that needs schemathesis will say so");
+    }
+    Ok(())
+}
+
+fn install_packages() -> Result<(), Error> {
     let missing: Vec<&Need> = NEEDS.iter().filter(|need| !need.is_met()).collect();
     if missing.is_empty() {
         return Ok(());

@@ -4,7 +4,7 @@
 //! their paths to the proofs by environment, runs the whole workspace, and repeats at the end what
 //! each runner summed up. In CI an ignored test is a failure unless `xtask/ignored.txt` names it.
 
-use crate::{Error, cargo, needs, shim};
+use crate::{Error, cargo, needs, schemathesis, shim};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -85,6 +85,9 @@ fn prepare() -> Result<Vec<(&'static str, OsString)>, Error> {
     match shim::build() {
         Ok(library) => environment.push(("LONGSHORE_POWERCUT_SHIM", library.into())),
         Err(error) => eprintln!("xtask: {error}; the proofs that need the shim will be ignored"),
+    }
+    if let Some(program) = schemathesis::program() {
+        environment.push(("LONGSHORE_SCHEMATHESIS", program.into()));
     }
     // The plain one first: what the tests link against is then built last, and not built again.
     let plain = cargo::build(&["build", "-p", "longshore-cli", "--bins"])?;
