@@ -31,8 +31,8 @@ pub(crate) fn of(
     // While handlers end, somebody must look after those that do not.
     let needs = vec!["recorder".to_owned(), "watchdog".to_owned()];
     parts.push(Arc::new(Handlers { cx: cx.clone(), attempts: attempts.clone(), needs }));
-    let (watched, tracked) = (cx.clone(), attempts.clone());
-    let look = move |life| watchdog::run(watched.clone(), tracked.clone(), life);
+    let watched = cx.clone();
+    let look = move |life| watchdog::run(watched.clone(), life);
     parts.push(Arc::new(Task::new("watchdog", look).needs(["recorder"])));
     if consume {
         let (cx, attempts) = (cx.clone(), attempts.clone());

@@ -6,7 +6,7 @@ use longshore_core::{
     FaultClass, KindName, NewTask, Payload, QueueName, RetryPolicy, Span, State, Task, TaskId,
     TenantName, Valid,
 };
-use longshore_runtime::handler::{Cx, HandlerFn, States, boxed};
+use longshore_runtime::handler::{Cx, HandlerError, HandlerFn, States, boxed};
 use longshore_runtime::{Engine, Kind, Options, Registry};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -231,4 +231,51 @@ async fn what_was_given_up_before_it_began_never_begins() {
     let task = ended(&engine, waiting).await;
     assert_eq!((task.state, task.attempt), (State::Success, 1));
     assert_eq!(began.lock().expect("nobody panicked").as_slice(), [task.token.expect("opened")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_a_handler_whose_end_is_recorded() {
+    let gate = Gate::default();
+    let engine = engine(registry([blocking(&gate)]), 1);
+    let id = submit(&engine, "blocking", |_| ()).await;
+    ended(&engine, id).await;
+    assert_eq!(engine.stuck(), (1, true));
+    let report = engine.stop(PATIENCE).await;
+    assert!(report.took < PATIENCE, "{:?}", report.took);
+    assert_eq!(report.given_back(), 0);
+    gate.open();
+}
+
+/// Stops fetching and handlers, and leaves the store open to be looked at.
+async fn drained(engine: &Engine, deadline: Duration) {
+    engine.begin_drain();
+    engine.supervisor().remove("fetch", PATIENCE).await.expect("nobody needs it");
+    engine.supervisor().remove("handlers", deadline).await.expect("nobody needs them");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_a_stop_caused_is_not_charged() {
+    async fn fails_when_told(cx: Cx) -> Result<(), HandlerError> {
+        cx.stopped().await;
+        Err(HandlerError::transient("told to stop"))
+    }
+    let engine = engine(registry([kind("work", fails_when_told)]), 1);
+    let minute = |task: &mut NewTask| task.timeout = Span(Duration::from_secs(60));
+    let id = submit(&engine, "work", minute).await;
+    until(|| async { read(&engine, id).await.state == State::Running }).await;
+    drained(&engine, Duration::ZERO).await;
+    let task = read(&engine, id).await;
+    assert_eq!((task.state, task.attempt, task.error), (State::Pending, 1, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_gives_back_waits_before_it_comes_again() {
+    async fn not_here() -> Result<(), HandlerError> {
+        Err(HandlerError::release())
+    }
+    let engine = engine(registry([kind("work", not_here)]), 1);
+    let id = submit(&engine, "work", |_| ()).await;
+    until(|| async { read(&engine, id).await.state == State::Scheduled }).await;
+    let task = read(&engine, id).await;
+    assert_eq!((task.attempt, task.run_at > task.created_at), (1, true));
 }

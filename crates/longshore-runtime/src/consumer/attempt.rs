@@ -10,7 +10,6 @@ use longshore_core::{Fault, Outcome, failpoint};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Pause of a task that its handler gave back.
 const RELEASED: Duration = Duration::from_secs(1);
@@ -18,28 +17,20 @@ const RELEASED: Duration = Duration::from_secs(1);
 /// Runs one opening on the handlers' threads. The store handed it out and holds it open for us
 /// (claim → open), so from here to its record a death of this process makes it ready again. What
 /// follows (decide, record, emit) is done beside, in [`record`](super::record).
-pub(super) async fn run(
-    opening: Arc<Opening>,
-    mut slot: Slot,
-    unrecorded: TaskTrackerToken,
-    cx: Arc<Context>,
-) {
+pub(super) async fn run(opening: Arc<Opening>, mut slot: Slot, cx: Arc<Context>) {
     // The handler's own panics are caught by a layer; this is for those of its parts that panic when
     // they are dropped.
     let performed = AssertUnwindSafe(async {
-        if !its_turn(&opening, &mut slot, &cx).await {
-            return opening.unfinished();
+        if its_turn(&opening, &mut slot, &cx).await && opening.begin() {
+            return perform(&opening).await;
         }
-        if !opening.begin() {
-            return opening.unfinished();
-        }
-        perform(&opening).await
+        opening.unfinished()
     });
     let performed = performed.catch_unwind().await;
     let outcome = performed.unwrap_or_else(|panic| {
         Outcome::Panic(message_of(&*panic).unwrap_or("the handler panicked").to_owned())
     });
-    if opening.end() {
+    if let Some(unrecorded) = opening.end() {
         cx.running.remove(&opening);
         let _ = failpoint::pass("consumer.performed");
         let ran = opening.ran();

@@ -193,10 +193,9 @@ fn begin(
     // The store never hands out more than there are slots.
     for (task, slot) in leased.into_iter().zip(free) {
         let kind = now.registry.kind(task.kind.as_str()).cloned();
-        let opening = Opening::new(task, kind, lost);
+        let opening = Opening::new(task, kind, lost, attempts.token());
         cx.running.insert(&opening);
-        let run = attempt::run(opening, slot, attempts.token(), cx.clone());
-        cx.executor.handle().spawn(run);
+        cx.executor.handle().spawn(attempt::run(opening, slot, cx.clone()));
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Handlers {
 impl Handlers {
     /// Returns once every end of a handler that has returned is recorded.
     async fn recorded(&self) {
-        while self.attempts.len() > self.cx.running.len() + self.cx.running.stuck() {
+        while self.attempts.len() > self.cx.running.len() {
             tokio::time::sleep(LOOK).await;
         }
     }

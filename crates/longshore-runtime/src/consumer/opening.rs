@@ -13,6 +13,7 @@ use std::task::{Context as Polling, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Its handler was not called.
 const WAITING: u8 = 0;
@@ -63,11 +64,19 @@ pub(crate) struct Opening {
     pub(super) stuck: AtomicBool,
     /// For how long the process had stood still when it began.
     lost_before: Duration,
+    /// Goes to whoever tells its end.
+    unrecorded: Mutex<Option<TaskTrackerToken>>,
 }
 
 impl Opening {
-    /// Begins one; `lost` is for how long the process has stood still so far.
-    pub(crate) fn new(task: Leased, kind: Option<Arc<Kind>>, lost: Duration) -> Arc<Self> {
+    /// Begins one; `lost` is for how long the process has stood still so far, `unrecorded` keeps a
+    /// drain waiting until its end is recorded.
+    pub(crate) fn new(
+        task: Leased,
+        kind: Option<Arc<Kind>>,
+        lost: Duration,
+        unrecorded: TaskTrackerToken,
+    ) -> Arc<Self> {
         LazyLock::force(&BEGAN);
         let allowed = allowed(&task);
         Arc::new(Self {
@@ -85,23 +94,26 @@ impl Opening {
             complained: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
             lost_before: lost,
+            unrecorded: Mutex::new(Some(unrecorded)),
         })
     }
 
     /// Its turn has come; not if it was given up before.
     pub(crate) fn begin(&self) -> bool {
+        let _ = self.began.set(Instant::now());
         let order = Ordering::AcqRel;
-        let begun = self.phase.compare_exchange(WAITING, BEGUN, order, Ordering::Acquire).is_ok();
-        if begun {
-            let _ = self.began.set(Instant::now());
-        }
-        begun
+        self.phase.compare_exchange(WAITING, BEGUN, order, Ordering::Acquire).is_ok()
     }
 
-    /// Gives it up, if it has not begun.
-    pub(crate) fn withdraw(&self) -> bool {
+    /// Gives it up, if it has not begun: the right to tell its end.
+    pub(crate) fn withdraw(&self) -> Option<TaskTrackerToken> {
         let order = Ordering::AcqRel;
-        self.phase.compare_exchange(WAITING, OVER, order, Ordering::Acquire).is_ok()
+        let withdrawn = self.phase.compare_exchange(WAITING, OVER, order, Ordering::Acquire);
+        withdrawn.ok().and_then(|_| self.token())
+    }
+
+    fn token(&self) -> Option<TaskTrackerToken> {
+        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Returns whether its handler was called.
@@ -191,8 +203,8 @@ impl Opening {
     }
 
     /// Claims the right to tell the end; only the first one gets it.
-    pub(crate) fn end(&self) -> bool {
-        self.phase.swap(OVER, Ordering::AcqRel) != OVER
+    pub(crate) fn end(&self) -> Option<TaskTrackerToken> {
+        if self.phase.swap(OVER, Ordering::AcqRel) == OVER { None } else { self.token() }
     }
 
     /// Returns whether the end was told.

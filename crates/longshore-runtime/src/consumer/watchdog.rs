@@ -9,7 +9,7 @@ use longshore_core::Outcome;
 use longshore_core::store::{Extend, LeaseState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Time between two looks.
 const EVERY: Duration = Duration::from_millis(500);
@@ -17,11 +17,7 @@ const EVERY: Duration = Duration::from_millis(500);
 const SLACK: Duration = Duration::from_secs(1);
 
 /// Looks until it is told to stop.
-pub(crate) async fn run(
-    cx: Arc<Context>,
-    unrecorded: TaskTracker,
-    life: Life,
-) -> Result<(), ComponentError> {
+pub(crate) async fn run(cx: Arc<Context>, life: Life) -> Result<(), ComponentError> {
     let mut lost = cx.stall.lost();
     loop {
         let pause = life.token();
@@ -40,7 +36,7 @@ pub(crate) async fn run(
         cx.executor.check().await;
         beat(all.iter(), &cx).await;
         for opening in all.iter().filter(|opening| is_lost(opening, &cx)) {
-            give_up(opening, &cx, &unrecorded).await;
+            give_up(opening, &cx).await;
         }
     }
 }
@@ -86,13 +82,13 @@ fn is_lost(opening: &Opening, cx: &Context) -> bool {
 /// Tells the end of a handler that does not, so that its task goes on. The slot stays taken: the
 /// thread does. With a lane, the task stays too, for two of a lane must never run at once. What has
 /// not begun is given back.
-async fn give_up(opening: &Arc<Opening>, cx: &Context, unrecorded: &TaskTracker) {
+async fn give_up(opening: &Arc<Opening>, cx: &Context) {
     let task = &opening.task;
-    if opening.withdraw() {
+    if let Some(unrecorded) = opening.withdraw() {
         cx.running.remove(opening);
+        let outcome = opening.unfinished();
         opening.ask(Asked::Lost, Duration::ZERO);
-        tell(opening, opening.unfinished(), cx, unrecorded).await;
-        return;
+        return tell(opening, outcome, cx, unrecorded).await;
     }
     if !is_lost(opening, cx) {
         return; // it has begun just now
@@ -105,10 +101,9 @@ async fn give_up(opening: &Arc<Opening>, cx: &Context, unrecorded: &TaskTracker)
         }
         return;
     }
-    if !opening.end() {
-        cx.running.came_back(opening); // it ended by itself just now
-        return;
-    }
+    let Some(unrecorded) = opening.end() else {
+        return cx.running.came_back(opening); // it ended by itself just now
+    };
     cx.running.remove(opening);
     let outcome = match opening.asked() {
         None => Outcome::Timeout { allowed: opening.allowed },
@@ -120,8 +115,12 @@ async fn give_up(opening: &Arc<Opening>, cx: &Context, unrecorded: &TaskTracker)
     tell(opening, outcome, cx, unrecorded).await;
 }
 
-async fn tell(opening: &Arc<Opening>, outcome: Outcome, cx: &Context, unrecorded: &TaskTracker) {
+async fn tell(
+    opening: &Arc<Opening>,
+    outcome: Outcome,
+    cx: &Context,
+    unrecorded: TaskTrackerToken,
+) {
     let ran = opening.ran();
-    let end = End { opening: opening.clone(), outcome, ran, _unrecorded: unrecorded.token() };
-    cx.ends.tell(end).await;
+    cx.ends.tell(End { opening: opening.clone(), outcome, ran, _unrecorded: unrecorded }).await;
 }
