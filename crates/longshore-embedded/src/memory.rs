@@ -4,6 +4,7 @@
 //! without asking the file, so a million tasks of a kind that nobody wants cost nothing.
 
 use crate::names::NameId;
+use longshore_core::rescue::Runs;
 use longshore_core::{State, TaskId, Token};
 use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
@@ -42,7 +43,7 @@ pub(crate) struct Held {
     pub(crate) sort: Sort,
     /// End of a timed lease, by the monotonic clock, and its length.
     pub(crate) lease: Option<(Duration, Duration)>,
-    pub(crate) isolated: bool,
+    pub(crate) runs: Runs,
     /// A cancel was asked; the grace ends then, by the clock that only grows.
     pub(crate) cancel_until: Option<Duration>,
     /// Its success means no more than its own row: nothing else has to be looked at.
@@ -56,6 +57,8 @@ pub(crate) struct Memory {
     dirty: HashSet<(Sort, u8)>,
     /// Tasks that wait, by queue: scheduled, pending and retrying ones of all tenants.
     waiting: HashMap<NameId, i64>,
+    /// Tasks that run, by queue.
+    running: HashMap<NameId, i64>,
     /// Ready tasks by queue, then by sort and whether they are isolated.
     pub(crate) lines: HashMap<NameId, BTreeMap<(Sort, u8), Line>>,
     pub(crate) held: HashMap<i64, Held>,
@@ -89,6 +92,7 @@ impl Memory {
         self.counts.clear();
         self.dirty.clear();
         self.waiting.clear();
+        self.running.clear();
         self.lines.clear();
         let mut select = db.prepare("SELECT queue, kind, tenant, state, count FROM counts")?;
         let mut rows = select.query([])?;
@@ -96,7 +100,7 @@ impl Memory {
             let sort = Sort { queue: row.get(0)?, kind: row.get(1)?, tenant: row.get(2)? };
             let (state, count) = (row.get(3)?, row.get(4)?);
             self.counts.insert((sort, state), count);
-            self.count_waiting(sort.queue, state, count);
+            self.count_queue(sort.queue, state, count);
             if state >= READY && count > 0 {
                 let line = Line { count, head: None };
                 self.lines.entry(sort.queue).or_default().insert((sort, state), line);
@@ -143,7 +147,7 @@ impl Memory {
                     // One that is not known gets a full length of grace.
                     before.and_then(|held| held.lease).unwrap_or((now + lasts, lasts))
                 }),
-                isolated: row.get(7)?,
+                runs: Runs::from_number(row.get(7)?).unwrap_or_default(),
                 cancel_until: row.get::<_, Option<i64>>(8)?.map(|grace| {
                     let anew = now + Duration::from_millis(grace.unsigned_abs());
                     before.and_then(|held| held.cancel_until).unwrap_or(anew)
@@ -159,7 +163,7 @@ impl Memory {
     pub(crate) fn count(&mut self, sort: Sort, state: u8, by: i64) {
         *self.counts.entry((sort, state)).or_insert(0) += by;
         self.dirty.insert((sort, state));
-        self.count_waiting(sort.queue, state, by);
+        self.count_queue(sort.queue, state, by);
     }
 
     /// Returns how many tasks of a tenant wait in a queue.
@@ -170,10 +174,18 @@ impl Memory {
         counts.map(|(_, count)| count).sum()
     }
 
-    fn count_waiting(&mut self, queue: NameId, state: u8, by: i64) {
+    fn count_queue(&mut self, queue: NameId, state: u8, by: i64) {
         if WAITING.contains(&state) {
             *self.waiting.entry(queue).or_insert(0) += by;
+        } else if state == State::Running as u8 {
+            *self.running.entry(queue).or_insert(0) += by;
         }
+    }
+
+    /// Returns how many tasks of a queue run.
+    pub(crate) fn running(&self, queue: NameId) -> usize {
+        let running = self.running.get(&queue).copied().unwrap_or(0);
+        usize::try_from(running).unwrap_or(0)
     }
 
     /// Returns how many tasks wait in a queue.
@@ -220,7 +232,7 @@ impl Memory {
 
     /// Whether a suspect runs inside this process.
     pub(crate) fn isolated_runs(&self) -> bool {
-        self.held.values().any(|held| held.isolated)
+        self.held.values().any(|held| held.runs == Runs::Isolated)
     }
 
     /// Makes the token of the next opening.

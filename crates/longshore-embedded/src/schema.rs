@@ -57,7 +57,7 @@ CREATE TABLE tasks(
     crashes INTEGER NOT NULL DEFAULT 0,
     suspicion INTEGER NOT NULL DEFAULT 0,
     charges INTEGER NOT NULL DEFAULT 0,
-    isolated INTEGER NOT NULL DEFAULT 0,
+    isolated INTEGER NOT NULL DEFAULT 0, -- longshore_core::rescue::Runs, while it runs
     cancel_grace INTEGER,            -- a cancel was asked; so long it may go on, in ms
     created_at INTEGER NOT NULL,
     run_at INTEGER NOT NULL,

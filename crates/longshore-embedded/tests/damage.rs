@@ -41,7 +41,13 @@ async fn damaged(tasks: Vec<NewTask>, sql: &str) -> (TempDir, Vec<TaskId>) {
 }
 
 async fn claim(store: &EmbeddedStore, slots: usize) -> Vec<Leased> {
-    let want = Want { queue: QueueName::default(), kinds: [kind()].into(), slots };
+    let want = Want {
+        queue: QueueName::default(),
+        kinds: [kind()].into(),
+        outside: [].into(),
+        slots,
+        limit: None,
+    };
     let (hold, wait) = (Hold::Process, Duration::ZERO);
     let claim = Claim { worker: "w".into(), hold, wants: vec![want], wait };
     store.claim(claim).await.expect("claim answers")

@@ -1,15 +1,17 @@
 //! Files of earlier and of later formats.
 
+use longshore_conformance::ManualClock;
 use longshore_core::queue::Scope;
 use longshore_core::store::{Claim, Hold, Intake, Lifecycle, Oversight, TaskQuery, Want, Work};
 use longshore_core::task::{AcceptedHow, Idempotency};
-use longshore_core::{KindName, NewTask, QueueName, State, TaskId, TenantName, Valid};
+use longshore_core::{KindName, NewTask, QueueName, State, TaskId, TenantName, Timestamp, Valid};
 use longshore_embedded::{EmbeddedStore, OpenError, Options};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A file as the program of format 1 left it: six tasks (a success, one that ran when its process
@@ -23,8 +25,12 @@ fn unpack(dir: &Path) {
     std::fs::write(dir.join("longshore.db"), file).expect("it is written");
 }
 
+/// A minute after that file was left: its key is good for a day.
+const THEN: Timestamp = Timestamp(1_795_229_929_000);
+
 fn open(dir: &Path) -> Result<EmbeddedStore, OpenError> {
-    EmbeddedStore::open(&Options { reserve: 1 << 20, ..Options::new(dir) })
+    let clock = Arc::new(ManualClock::starting_at(THEN));
+    EmbeddedStore::open(&Options { reserve: 1 << 20, clock, ..Options::new(dir) })
 }
 
 fn id(number: u128) -> TaskId {
@@ -51,7 +57,13 @@ async fn a_file_of_format_1_is_brought_up_to_date_with_all_that_it_holds() {
     let again = NewTask { idempotency: Some(key), ..NewTask::new(kind.clone()) };
     let again = store.accept(vec![Valid::vouch(again)]).await.unwrap().remove(0).unwrap();
     assert_eq!((again.id, again.how), (id(5), AcceptedHow::Replayed));
-    let want = Want { queue: QueueName::default(), kinds: [kind].into(), slots: 9 };
+    let want = Want {
+        queue: QueueName::default(),
+        kinds: [kind].into(),
+        outside: [].into(),
+        slots: 9,
+        limit: None,
+    };
     let (hold, wait) = (Hold::Process, Duration::ZERO);
     let claim = Claim { worker: "w".into(), hold, wants: vec![want], wait };
     let leased = store.claim(claim).await.unwrap();

@@ -207,6 +207,7 @@ impl From<Refused> for Problem {
             Refused::BacklogFull { .. } => Self::new(&codes::BACKLOG_FULL, message).retry_after(),
             Refused::NotFound => Self::new(&codes::NO_TASK, message),
             Refused::WrongState { .. } => Self::new(&codes::WRONG_STATE, message),
+            Refused::Changed => Self::new(&codes::CHANGED, message),
         }
     }
 }

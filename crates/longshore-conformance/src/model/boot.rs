@@ -3,6 +3,7 @@
 use super::books::Books;
 use super::row::Deadline;
 use longshore_core::attempt::{AttemptOutcome, TaskError};
+use longshore_core::rescue::Runs;
 use longshore_core::retry::BuryReason;
 use longshore_core::state::Cause;
 use longshore_core::{FaultClass, State, Timestamp};
@@ -24,10 +25,12 @@ impl Books {
                 *lease = Deadline::starting(monotonic, lease.length);
                 continue;
             }
-            let (isolated, cancel_asked) = (held.isolated, held.cancel.is_some());
-            row.let_go(AttemptOutcome::Crashed, None, None, now);
-            row.remember(row.crashes.after_crash(isolated));
-            if row.crashes.is_condemned() {
+            let (runs, cancel_asked) = (held.runs, held.cancel.is_some());
+            let outside = runs == Runs::Outside;
+            let outcome = if outside { AttemptOutcome::Lost } else { AttemptOutcome::Crashed };
+            row.let_go(outcome, None, None, now);
+            row.remember(row.crashes.after_death(runs));
+            if !outside && row.crashes.is_condemned() {
                 row.end(Cause::Bury, Some(BuryReason::Crash.as_str()), now);
                 row.task.error = Some(crash(row.crashes.seen, now));
                 ended.push(row.task.id);

@@ -5,17 +5,22 @@ use super::row::{Deadline, Held, Mark, Row};
 use super::store::ModelStore;
 use async_trait::async_trait;
 use longshore_core::attempt::Attempt;
+use longshore_core::rescue::Runs;
 use longshore_core::state::Cause;
 use longshore_core::store::{
     Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Opened, Recorded, Result, Want, Work,
 };
-use longshore_core::{State, TaskId, Timestamp, Token};
+use longshore_core::{QueueName, State, TaskId, Timestamp, Token};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// What a lease of no named length lasts beyond the task's timeout.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
+
+fn runs_in(row: &Row, queue: &QueueName) -> bool {
+    row.task.state == State::Running && row.task.queue == *queue
+}
 
 /// Who opens a task, and when.
 struct Opener<'a> {
@@ -38,11 +43,14 @@ impl Books {
         ready.sort_by_key(|i| self.rows[*i].order());
         let mut leased = Vec::new();
         for i in ready {
-            if leased.len() == want.slots {
+            let running = || self.rows.iter().filter(|row| runs_in(row, &want.queue)).count();
+            let is_full = want.limit.is_some_and(|limit| running() >= limit as usize);
+            if leased.len() == want.slots || is_full {
                 break;
             }
-            if self.may_open(i, by.hold) {
-                leased.push(self.open(i, by));
+            let hold = want.hold_of(&self.rows[i].task.kind, by.hold);
+            if self.may_open(i, hold) {
+                leased.push(self.open(i, hold, by));
             }
         }
         leased
@@ -51,12 +59,13 @@ impl Books {
     /// Whether a ready task may be handed out now: not paused, and not a second suspect.
     fn may_open(&self, i: usize, hold: Hold) -> bool {
         let row = &self.rows[i];
-        let must_be_alone = hold == Hold::Process && row.crashes.is_suspect();
-        let somebody_is = || self.rows.iter().any(|r| r.held.as_ref().is_some_and(|h| h.isolated));
+        let is_isolated = |held: &Held| held.runs == Runs::Isolated;
+        let must_be_alone = Runs::of(hold, row.crashes.is_suspect()) == Runs::Isolated;
+        let somebody_is = || self.rows.iter().any(|row| row.held.as_ref().is_some_and(is_isolated));
         row.ready && !self.is_paused(row) && !(must_be_alone && somebody_is())
     }
 
-    fn open(&mut self, i: usize, by: &Opener<'_>) -> Leased {
+    fn open(&mut self, i: usize, hold: Hold, by: &Opener<'_>) -> Leased {
         self.openings += 1;
         let token = Token::new(self.epoch, self.openings);
         let row = &mut self.rows[i];
@@ -65,15 +74,15 @@ impl Books {
         row.mark = None;
         row.openings += 1;
         let run_opened_at = *row.run_opened_at.get_or_insert(by.now);
-        let isolated = by.hold == Hold::Process && row.crashes.is_suspect();
-        let lease = match by.hold {
-            Hold::Process => None,
+        let runs = Runs::of(hold, row.crashes.is_suspect());
+        let lease = match hold {
+            Hold::Process | Hold::Beside => None,
             Hold::Lease { lasts } => {
                 let length = lasts.unwrap_or(row.task.timeout.0 + LEASE_MARGIN);
                 Some(Deadline::starting(by.monotonic, length))
             }
         };
-        row.held = Some(Held { lease, isolated, cancel: None });
+        row.held = Some(Held { lease, runs, cancel: None });
         let task = &mut row.task;
         task.started_at = Some(by.now);
         task.worker = Some(Arc::clone(by.worker));
@@ -111,7 +120,7 @@ impl Books {
             ready_at: row.ready_at,
             started_at: by.now,
             expires_at: lease.map(|lease| by.now.after(lease.length)),
-            isolated,
+            isolated: runs == Runs::Isolated,
             in_lane: row.task.order_key.is_some(),
         }
     }
@@ -122,7 +131,7 @@ impl Books {
         match self.rows[i].task.state {
             State::Running => Opened::Held,
             state if state.is_end() => Opened::Over,
-            _ if self.may_open(i, by.hold) => Opened::Leased(Box::new(self.open(i, by))),
+            _ if self.may_open(i, by.hold) => Opened::Leased(Box::new(self.open(i, by.hold, by))),
             _ => {
                 // Its envelope will be dropped: a broker must be given it once more.
                 self.rows[i].mark = self.rows[i].mark.map(|_| Mark::Fresh);

@@ -2,7 +2,7 @@
 
 use longshore_core::attempt::{Attempt, AttemptOutcome, TaskError};
 use longshore_core::readiness::{BlockedBy, OnParentFailure, rank};
-use longshore_core::rescue::Crashes;
+use longshore_core::rescue::{Crashes, Runs};
 use longshore_core::state::Cause;
 use longshore_core::task::{Seq, Unique};
 use longshore_core::{
@@ -54,7 +54,7 @@ pub(super) enum Mark {
 pub(super) struct Held {
     /// Nothing: for as long as the process lives.
     pub(super) lease: Option<Deadline>,
-    pub(super) isolated: bool,
+    pub(super) runs: Runs,
     /// The grace of a cancel, if one was asked.
     pub(super) cancel: Option<Deadline>,
 }

@@ -289,7 +289,13 @@ impl World {
         let place = if inside { "inside" } else { "outside" };
         let incarnation = format!("{place}-{}", self.incarnation);
         let kinds = [KindName::new("job").expect("a name")].into();
-        let want = Want { queue: QueueName::default(), kinds, slots: self.random.usize(1..6) };
+        let want = Want {
+            queue: QueueName::default(),
+            kinds,
+            outside: [].into(),
+            slots: self.random.usize(1..6),
+            limit: None,
+        };
         let worker = incarnation.as_str().into();
         let claim = Claim { worker, hold, wants: vec![want], wait: Duration::ZERO };
         for leased in self.server.store().claim(claim).await.expect("claim answers") {

@@ -41,6 +41,9 @@ pub enum Refused {
     /// There is no such task (or it is another tenant's).
     #[error("no such task")]
     NotFound,
+    /// It is not as it was when it was read.
+    #[error("it was changed meanwhile")]
+    Changed,
     /// The state does not allow it.
     #[error("not possible while the task is {state}")]
     WrongState {

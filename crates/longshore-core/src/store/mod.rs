@@ -12,8 +12,10 @@ mod leases;
 mod lifecycle;
 mod oversight;
 mod query;
+mod schedules;
 mod upkeep;
 mod work;
+mod workers;
 
 pub use error::{ErrorClass, StoreError};
 pub use intake::{Act, ActKind, Acted, Intake, Refused};
@@ -21,10 +23,12 @@ pub use leases::{Leases, Term};
 pub use lifecycle::{Condition, Lifecycle};
 pub use oversight::{AuditLine, Controls, Oversight, QueueAge};
 pub use query::{Count, Filter, Page, TaskQuery};
+pub use schedules::{Fired, Firing, Missed, Origin, Schedule, Schedules};
 pub use upkeep::{BATCH, Marked, Moved, Pruned, Retention, Upkeep};
 pub use work::{
     Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Opened, Recorded, Want, Work,
 };
+pub use workers::{KIND_KEPT, KnownKind, LOST_SHOWN, SeenWorker, Share, Told, Worker, Workers};
 
 /// What a call to a store returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -13,8 +13,12 @@ use std::time::Duration;
 /// How a claimer holds what it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
-    /// For as long as the store's own process lives: no time, no heartbeats.
+    /// For as long as the store's own process lives, in which the handler runs: no time, no
+    /// heartbeats. If that process dies, the task may have killed it.
     Process,
+    /// For as long as the store's own process lives, but the handler runs outside of it (a command,
+    /// a push): a death of that process says nothing of the task.
+    Beside,
     /// For a time, to be extended; without a time, the task's timeout + 10 s.
     Lease {
         /// How long.
@@ -29,8 +33,20 @@ pub struct Want {
     pub queue: QueueName,
     /// Of these kinds.
     pub kinds: Arc<[KindName]>,
+    /// Those of them whose handlers run outside of the claimer's process; they need not be among
+    /// `kinds`.
+    pub outside: Arc<[KindName]>,
     /// At most so many.
     pub slots: usize,
+    /// With so many tasks of the queue running, over all holders, none is handed out.
+    pub limit: Option<u32>,
+}
+
+impl Want {
+    /// Returns how a task of that kind is held by somebody who claims with `hold`.
+    pub fn hold_of(&self, kind: &KindName, hold: Hold) -> Hold {
+        if hold == Hold::Process && self.outside.contains(kind) { Hold::Beside } else { hold }
+    }
 }
 
 /// A request for work.

@@ -12,7 +12,7 @@ use crate::schema::INLINE;
 use longshore_core::readiness::{
     OnParentFailure, ParentEnded, Readiness, parent_ended, rank, readiness,
 };
-use longshore_core::rescue::Crashes;
+use longshore_core::rescue::{Crashes, Runs};
 use longshore_core::store::Refused;
 use longshore_core::task::{Accepted, AcceptedHow, Durability};
 use longshore_core::{NewTask, State, TaskId, Timestamp};
@@ -21,9 +21,9 @@ use rusqlite::params;
 pub(super) const INSERT: &str = "INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, due,
     blocked, expires_at, priority, run, attempt, max_attempts, openings, token, worker, lease, created_at, run_at,
     began_at, started_at, finished_at, timeout, total_timeout, expires_in, order_key, lane_place, open_parents,
-    on_parent_failure, group_id, spec, reason, big, payload)
+    on_parent_failure, group_id, spec, reason, big, payload, isolated)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1, 1, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-    ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)
+    ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)
     ON CONFLICT(id) DO NOTHING";
 
 /// What the parents of a new task say.
@@ -185,6 +185,7 @@ impl Desk<'_> {
             row.reason,
             row.big,
             payload,
+            row.runs.number(),
         ])?;
         if inserted == 0 {
             self.memory.held.remove(&seq);
@@ -233,7 +234,7 @@ impl Desk<'_> {
             worker: None,
             lease: None,
             crashes: Crashes::default(),
-            isolated: false,
+            runs: Runs::default(),
             cancel_grace: None,
             created_at: now.0,
             run_at: task.run_at.unwrap_or(now).0,
@@ -314,18 +315,19 @@ impl Desk<'_> {
             return None;
         }
         let lines = self.memory.lines.get(&sort.queue);
+        let running = self.memory.running(sort.queue);
         self.takers.iter().position(|taker| {
             let wants = |kind| taker.kinds.contains(kind);
             taker.queue == sort.queue
-                && taker.left > 0
+                && taker.room(running) > 0
                 && wants(&sort.kind)
-                && self.incoming.is_in_order_for(taker.left + taker.given.len())
+                && self.incoming.is_in_order_for(taker.room(running) + taker.given.len())
                 && lines.is_none_or(|lines| !lines.keys().any(|(sort, _)| wants(&sort.kind)))
         })
     }
 
     fn opening_for(&mut self, taker: usize, row: &mut TaskRow) -> Opening {
-        let (hold, worker) = (self.takers[taker].hold, self.takers[taker].worker);
+        let (hold, worker) = (self.takers[taker].hold_of(row.sort.kind), self.takers[taker].worker);
         let opening = self.opening(hold, row);
         row.state = State::Running;
         row.ready = 0;
@@ -334,6 +336,7 @@ impl Desk<'_> {
         row.token = Some(opening.token.number());
         row.worker = Some(worker);
         row.lease = opening.lasts.map(millis);
+        row.runs = opening.runs;
         row.began_at = Some(self.now.0);
         row.started_at = Some(self.now.0);
         opening

@@ -5,6 +5,7 @@ use super::history::Entry;
 use super::row::TaskRow;
 use crate::error::Trouble;
 use longshore_core::attempt::{AttemptOutcome, TaskError};
+use longshore_core::rescue::Runs;
 use longshore_core::retry::BuryReason;
 use longshore_core::state::Cause;
 use longshore_core::store::Moved;
@@ -25,12 +26,14 @@ impl Desk<'_> {
         orphans.sort_unstable();
         for seq in orphans {
             let Some(mut row) = TaskRow::load(self.db, seq)? else { continue };
-            row.crashes = row.crashes.after_crash(row.isolated);
-            if row.crashes.is_condemned() {
+            let outside = row.runs == Runs::Outside;
+            row.crashes = row.crashes.after_death(row.runs);
+            if !outside && row.crashes.is_condemned() {
                 self.bury_killer(&mut row, &mut moved.events)?;
-            } else {
-                self.take_back(&mut row, AttemptOutcome::Crashed, None, &mut moved)?;
+                continue;
             }
+            let outcome = if outside { AttemptOutcome::Lost } else { AttemptOutcome::Crashed };
+            self.take_back(&mut row, outcome, None, &mut moved)?;
         }
         Ok(moved)
     }

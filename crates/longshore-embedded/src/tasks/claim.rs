@@ -19,12 +19,17 @@ struct Line {
 impl Desk<'_> {
     /// Hands ready tasks to `taker` until it is full or nothing is left for it.
     pub(crate) fn serve(&mut self, taker: &mut Taker) -> Result<(), Trouble> {
-        while taker.left > 0 {
+        loop {
+            let room = taker.room(self.memory.running(taker.queue));
+            if room == 0 {
+                return Ok(());
+            }
             let lines = self.lines_for(taker)?;
             let Some((best, until)) = lines else { return Ok(()) };
             // A suspect goes alone: after it, the others are looked at again.
-            let alone = best.state == READY_ISOLATED && taker.hold == Hold::Process;
-            let limit = if alone { 1 } else { taker.left };
+            let hold = taker.hold_of(best.sort.kind);
+            let alone = best.state == READY_ISOLATED && hold == Hold::Process;
+            let limit = if alone { 1 } else { room };
             let rows = self.heads(best, until, limit)?;
             if rows.is_empty() {
                 return Err(Trouble::Failed("a line is shorter than its counter says".into()));
@@ -34,12 +39,11 @@ impl Desk<'_> {
                     self.set_aside(row)?;
                     break; // its end may have let a better one go
                 };
-                let leased: Leased = self.hand_out(&row, payload, taker.hold, taker.worker)?;
+                let leased: Leased = self.hand_out(&row, payload, hold, taker.worker)?;
                 taker.given.push(leased);
                 taker.left -= 1;
             }
         }
-        Ok(())
     }
 
     /// Returns the line with the best head, and the second best head: up to there the first line
@@ -58,10 +62,9 @@ impl Desk<'_> {
         let mut best: Option<Line> = None;
         let mut second: Option<(i64, i64)> = None;
         for (sort, state, head) in wanted {
-            let barred = state == READY_ISOLATED
-                && taker.hold == Hold::Process
-                && self.memory.isolated_runs();
-            if barred || self.memory.is_paused(sort) {
+            if self.must_wait(state + 1 - READY, taker.hold_of(sort.kind))
+                || self.memory.is_paused(sort)
+            {
                 continue;
             }
             let Some(head) = (match head {

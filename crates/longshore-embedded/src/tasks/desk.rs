@@ -16,10 +16,30 @@ use std::time::Duration;
 pub(crate) struct Taker {
     pub(crate) queue: NameId,
     pub(crate) kinds: Vec<NameId>,
+    /// Those whose handlers run outside of the claimer's process.
+    pub(crate) outside: Vec<NameId>,
     pub(crate) left: usize,
+    /// With so many tasks of the queue running, none is handed out.
+    pub(crate) limit: Option<usize>,
     pub(crate) worker: NameId,
     pub(crate) hold: Hold,
     pub(crate) given: Vec<Leased>,
+}
+
+impl Taker {
+    /// How many more it may be given while so many tasks of its queue run.
+    pub(crate) fn room(&self, running: usize) -> usize {
+        self.limit.map_or(self.left, |limit| self.left.min(limit.saturating_sub(running)))
+    }
+
+    /// How it holds a task of that kind.
+    pub(crate) fn hold_of(&self, kind: NameId) -> Hold {
+        if self.hold == Hold::Process && self.outside.contains(&kind) {
+            Hold::Beside
+        } else {
+            self.hold
+        }
+    }
 }
 
 /// What a transaction brings in.

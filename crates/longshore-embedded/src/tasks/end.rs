@@ -6,6 +6,7 @@ use crate::error::Trouble;
 use longshore_core::readiness::{
     BlockedBy, OnParentFailure, ParentEnded, Readiness, parent_ended, rank, readiness, ready_at,
 };
+use longshore_core::rescue::Runs;
 use longshore_core::retry::BuryReason;
 use longshore_core::state::Cause;
 use longshore_core::{Event, State, Timestamp};
@@ -40,7 +41,7 @@ impl TaskRow {
         self.expires_at = None;
         self.cancel_grace = None;
         self.lease = None;
-        self.isolated = false;
+        self.runs = Runs::default();
         self.finished_at = Some(now.0);
     }
 

@@ -7,6 +7,7 @@ use crate::error::Trouble;
 use crate::memory::Held;
 use crate::names::NameId;
 use longshore_core::readiness::ready_at;
+use longshore_core::rescue::Runs;
 use longshore_core::store::{Hold, LeaseRef, Leased, Opened};
 use longshore_core::task::Seq;
 use longshore_core::{KindName, Payload, QueueName, TaskId, TenantName, Timestamp, Token};
@@ -26,31 +27,36 @@ const BEYOND_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Opening {
     pub(super) token: Token,
     pub(super) lasts: Option<Duration>,
-    pub(super) isolated: bool,
+    pub(super) runs: Runs,
 }
 
 impl Desk<'_> {
     /// Makes an opening of a row that still stands as before it, and holds it.
     pub(super) fn opening(&mut self, hold: Hold, row: &TaskRow) -> Opening {
         let lasts = match hold {
-            Hold::Process => None,
+            Hold::Process | Hold::Beside => None,
             Hold::Lease { lasts } => {
                 Some(lasts.unwrap_or_else(|| span(row.timeout).0 + BEYOND_TIMEOUT))
             }
         };
         let token = self.memory.token();
-        let isolated = hold == Hold::Process && row.ready == 2;
+        let runs = Runs::of(hold, row.ready == 2);
         let held = Held {
             id: row.id,
             token,
             sort: row.sort,
             lease: lasts.map(|lasts| (self.tick.saturating_add(lasts), lasts)),
-            isolated,
+            runs,
             cancel_until: None,
             plain: row.openings == 0 && row.order_key.is_none(),
         };
         self.memory.held.insert(row.seq, held);
-        Opening { token, lasts, isolated }
+        Opening { token, lasts, runs }
+    }
+
+    /// Whether a task has to wait because another suspect runs inside of the process.
+    pub(super) fn must_wait(&self, ready: u8, hold: Hold) -> bool {
+        Runs::of(hold, ready == 2) == Runs::Isolated && self.memory.isolated_runs()
     }
 
     /// Opens a ready task.
@@ -68,7 +74,7 @@ impl Desk<'_> {
             worker,
             opening.lasts.map(millis),
             self.now.0,
-            opening.isolated,
+            opening.runs.number(),
         ))?;
         self.memory.leave(row.sort, row.ready, row.seq);
         self.memory.count(row.sort, row.state as u8, -1);
@@ -121,7 +127,7 @@ impl Desk<'_> {
             ready_at: row.rank.map_or(self.now, |rank| ready_at(rank, row.priority)),
             started_at: self.now,
             expires_at: opening.lasts.map(|lasts| self.now.after(lasts)),
-            isolated: opening.isolated,
+            isolated: opening.runs == Runs::Isolated,
             in_lane: row.order_key.is_some(),
         }
     }
@@ -160,7 +166,7 @@ impl Desk<'_> {
         if row.state == longshore_core::State::Running {
             return Ok(Opened::Held);
         }
-        let alone = row.ready == 2 && hold == Hold::Process && self.memory.isolated_runs();
+        let alone = self.must_wait(row.ready, hold);
         if row.ready == 0 || alone || self.memory.is_paused(row.sort) {
             // Its envelope is dropped, so the broker is given another one.
             self.db

@@ -5,6 +5,7 @@ use super::history::Entry;
 use super::row::TaskRow;
 use crate::error::Trouble;
 use longshore_core::attempt::AttemptOutcome;
+use longshore_core::rescue::Runs;
 use longshore_core::state::Cause;
 use longshore_core::store::{Ending, LeaseRef, Recorded};
 use longshore_core::{State, Timestamp, Verdict};
@@ -155,7 +156,7 @@ impl Desk<'_> {
     ) -> Result<(), Trouble> {
         row.go(cause)?;
         row.lease = None;
-        row.isolated = false;
+        row.runs = Runs::default();
         row.cancel_grace = None;
         match pause {
             // Even a pause of nothing is seen by `make_ready`, but a retry at once is ready at once.

@@ -5,7 +5,7 @@ use crate::memory::Sort;
 use crate::names::{NameId, Names};
 use longshore_core::attempt::TaskError;
 use longshore_core::readiness::BlockedBy;
-use longshore_core::rescue::Crashes;
+use longshore_core::rescue::{Crashes, Runs};
 use longshore_core::task::{Durability, Seq};
 use longshore_core::{Payload, Span, State, Task, TaskId, Timestamp, Token};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -46,7 +46,8 @@ pub(crate) struct TaskRow {
     pub(crate) worker: Option<NameId>,
     pub(crate) lease: Option<i64>,
     pub(crate) crashes: Crashes,
-    pub(crate) isolated: bool,
+    /// The column `isolated`.
+    pub(crate) runs: Runs,
     pub(crate) cancel_grace: Option<i64>,
     pub(crate) created_at: i64,
     pub(crate) run_at: i64,
@@ -90,7 +91,7 @@ impl TaskRow {
             worker: row.get(17)?,
             lease: row.get(18)?,
             crashes: Crashes { seen: row.get(19)?, suspicion: row.get(20)?, charges: row.get(21)? },
-            isolated: row.get(22)?,
+            runs: runs(row.get(22)?),
             cancel_grace: row.get(23)?,
             created_at: row.get(24)?,
             run_at: row.get(25)?,
@@ -152,7 +153,7 @@ impl TaskRow {
             self.crashes.seen,
             self.crashes.suspicion,
             self.crashes.charges,
-            self.isolated,
+            self.runs.number(),
             self.cancel_grace,
             self.run_at,
             self.began_at,
@@ -229,6 +230,11 @@ impl TaskRow {
 
 pub(super) fn span(millis: i64) -> Span {
     Span(Duration::from_millis(millis.max(0).unsigned_abs()))
+}
+
+/// Reads where a task runs; what is not known is taken for the worst.
+fn runs(number: u8) -> Runs {
+    Runs::from_number(number).unwrap_or_default()
 }
 
 /// Reads a stored error.

@@ -4,6 +4,7 @@ use super::job::{Answer, Job};
 use crate::error::Trouble;
 use crate::store::LONGEST_WAIT;
 use crate::tasks::{Desk, Taker};
+use longshore_core::KindName;
 use longshore_core::store::{Claim, LeaseRef};
 use std::time::{Duration, Instant};
 
@@ -42,12 +43,15 @@ impl Parked {
         let worker = id(&claim.worker)?;
         let mut takers = Vec::with_capacity(claim.wants.len());
         for want in &claim.wants {
-            let kinds =
-                want.kinds.iter().map(|kind| id(kind.as_str())).collect::<Result<_, _>>()?;
+            let ids = |kinds: &[KindName]| -> rusqlite::Result<Vec<_>> {
+                kinds.iter().map(|kind| id(kind.as_str())).collect()
+            };
             takers.push(Taker {
                 queue: id(want.queue.as_str())?,
-                kinds,
+                kinds: ids(&want.kinds)?,
+                outside: ids(&want.outside)?,
                 left: want.slots,
+                limit: want.limit.map(|limit| limit as usize),
                 worker,
                 hold: claim.hold,
                 given: Vec::new(),

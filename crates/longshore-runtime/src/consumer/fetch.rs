@@ -111,11 +111,11 @@ impl Fetch {
         let mut live = cx.live.watch();
         let mut blocked = cx.executor.blocked();
         let mut now = live.borrow_and_update().clone();
-        let mut kinds = kinds_of(&now);
+        let (mut kinds, mut outside) = kinds_of(&now);
         while let Some(free) = self.stop.run_until_cancelled(self.slots.take()).await {
             if live.has_changed().unwrap_or(false) {
                 now = live.borrow_and_update().clone();
-                kinds = kinds_of(&now);
+                (kinds, outside) = kinds_of(&now);
             }
             let taken = self.bucket().take(free.len(), Instant::now());
             let slots = match taken {
@@ -130,7 +130,13 @@ impl Fetch {
                     continue;
                 }
             };
-            let want = Want { queue: self.queue.clone(), kinds: kinds.clone(), slots };
+            let want = Want {
+                queue: self.queue.clone(),
+                kinds: kinds.clone(),
+                outside: outside.clone(),
+                slots,
+                limit: now.settings(&self.queue).limit,
+            };
             let claim = Claim {
                 worker: cx.worker.clone(),
                 hold: Hold::Process,
@@ -199,6 +205,9 @@ fn begin(
     }
 }
 
-fn kinds_of(now: &Now) -> Arc<[KindName]> {
-    now.registry.kinds().map(|kind| kind.name.clone()).collect()
+/// All kinds, and those of them whose handlers run outside of this process.
+fn kinds_of(now: &Now) -> (Arc<[KindName]>, Arc<[KindName]>) {
+    let all = now.registry.kinds().map(|kind| kind.name.clone()).collect();
+    let outside = now.registry.kinds().filter(|kind| kind.handler.runs_outside());
+    (all, outside.map(|kind| kind.name.clone()).collect())
 }

@@ -13,6 +13,11 @@ use std::sync::Arc;
 pub trait Handler: Send + Sync {
     /// Runs one attempt. Panics are caught by the caller.
     fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+    /// Returns whether the work is done outside of this process, which it therefore cannot kill.
+    fn runs_outside(&self) -> bool {
+        false
+    }
 }
 
 /// A handler of any sort.
@@ -28,6 +33,11 @@ impl BoxHandler {
     /// Runs one attempt.
     pub fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
         self.0.call(call)
+    }
+
+    /// Returns whether the work is done outside of this process.
+    pub fn runs_outside(&self) -> bool {
+        self.0.runs_outside()
     }
 }
 

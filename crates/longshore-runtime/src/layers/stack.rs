@@ -56,6 +56,10 @@ impl Handler for Layered {
     fn call(&self, call: Call) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
         self.layer.call(call, Next(self.inner.clone()))
     }
+
+    fn runs_outside(&self) -> bool {
+        self.inner.runs_outside()
+    }
 }
 
 impl fmt::Debug for Stack {

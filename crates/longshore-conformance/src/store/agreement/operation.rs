@@ -147,9 +147,10 @@ impl Dice<'_> {
     }
 
     fn hold(&mut self) -> Hold {
-        match self.random.u32(0..3) {
+        match self.random.u32(0..4) {
             0 => Hold::Process,
-            1 => Hold::Lease { lasts: None },
+            1 => Hold::Beside,
+            2 => Hold::Lease { lasts: None },
             _ => Hold::Lease { lasts: Some(Duration::from_millis(self.random.u64(1..30_000))) },
         }
     }
@@ -267,7 +268,9 @@ impl Dice<'_> {
 
     fn want(&mut self) -> Want {
         let kinds = self.several(3, Self::kind).into();
-        Want { queue: self.queue(), kinds, slots: self.random.usize(0..4) }
+        let outside = self.maybe(30, |dice| dice.several(3, Self::kind)).unwrap_or_default().into();
+        let limit = self.maybe(30, |dice| dice.random.u32(0..4));
+        Want { queue: self.queue(), kinds, outside, slots: self.random.usize(0..4), limit }
     }
 
     fn claim(&mut self) -> Claim {

@@ -18,6 +18,8 @@ case_list![
     a_claim_takes_only_the_kinds_and_queues_it_names,
     a_claim_takes_no_more_than_its_slots,
     wants_are_served_in_order_each_with_its_slots,
+    a_limit_holds_over_all_holders,
+    a_limit_holds_for_what_is_accepted_while_a_claim_waits,
     what_is_handed_out_is_not_handed_out_again,
     what_is_given_back_keeps_its_place,
     a_new_priority_counts_and_the_time_waited_too,
@@ -184,4 +186,33 @@ async fn the_total_time_runs_from_the_first_opening(t: Bench) {
     t.pass(secs(60));
     t.end(&second.lease, super::bench::retry(Duration::ZERO)).await;
     assert_eq!(t.claim_one().await.total_left, Some(Duration::ZERO));
+}
+
+async fn a_limit_holds_over_all_holders(t: Bench) {
+    let ids = t.submit_jobs(5).await;
+    t.submit(NewTask { queue: queue("other"), ..job() }).await;
+    assert_eq!(t.claim_inside(1).await.len(), 1);
+    let limited = |slots| Want { limit: Some(3), ..t.want("default", slots) };
+    let claim = |slots| t.claim_with(Claim { wants: vec![limited(slots)], ..t.request(0) });
+    let leased = claim(10).await;
+    assert_eq!(leased.iter().map(|leased| leased.lease.id).collect::<Vec<_>>(), ids[1..3]);
+    assert_eq!(claim(10).await, []);
+    t.end(&leased[0].lease, Verdict::Complete).await;
+    assert_eq!(claim(10).await[0].lease.id, ids[3]);
+    assert_eq!(t.claim(10).await.len(), 1, "who names no limit has none");
+}
+
+async fn a_limit_holds_for_what_is_accepted_while_a_claim_waits(t: Bench) {
+    let wants = vec![Want { limit: Some(1), ..t.want("default", 10) }];
+    let waiting = Claim { wants, wait: secs(20), ..t.request(0) };
+    let claim = t.claim_with(waiting.clone());
+    let submit = async {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        t.submit_jobs(3).await
+    };
+    let (leased, ids) = tokio::join!(claim, submit);
+    assert_eq!(leased.iter().map(|leased| leased.lease.id).collect::<Vec<_>>(), ids[..1]);
+    assert_eq!(t.claim_with(Claim { wait: Duration::ZERO, ..waiting }).await, []);
 }

@@ -50,4 +50,8 @@ impl Handler for Command {
             }
         })
     }
+
+    fn runs_outside(&self) -> bool {
+        true
+    }
 }

@@ -58,6 +58,10 @@ impl Handler for Push {
         let target = self.0.clone();
         Box::pin(async move { target.attempt(Cx(call)).await })
     }
+
+    fn runs_outside(&self) -> bool {
+        true
+    }
 }
 
 impl Target {
