@@ -11,6 +11,7 @@
 mod audit;
 mod checkpoint;
 mod error;
+mod lanes;
 mod list;
 mod memory;
 mod names;
