@@ -5,7 +5,7 @@ use crate::threads;
 use clap::Args;
 use longshore::config::{Flags, LogFormat, Sources};
 use longshore::supervisor::StopReport;
-use longshore::{Builder, Ended, Signals};
+use longshore::{Builder, Ended, Signals, Started};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -65,9 +65,14 @@ impl Running {
         let builder = builder.config(self.sources()).data_export().on_config(|config| {
             crate::log::install(config.telemetry.log == LogFormat::Json);
         });
-        let service = builder.start().await?;
-        greet(service.addr(), service.store_url());
-        let (failed, report) = match service.run(signals).await {
+        let ended = match builder.start_unless(&signals).await? {
+            Started::Stopped(report) => Ended::Asked(report),
+            Started::Running(service) => {
+                greet(service.addr(), service.store_url());
+                service.run(signals).await
+            }
+        };
+        let (failed, report) = match ended {
             Ended::Asked(report) => (None, report),
             Ended::Failed(failed, report) => (Some(failed), report),
         };

@@ -5,7 +5,7 @@ use crate::composition::{Code, registry};
 use crate::config::{Config, Sources};
 use crate::export::{self, Opened};
 use crate::reload::{InForce, Reloader};
-use crate::service::{Ended, Service, Signals};
+use crate::service::{Ended, Service, Signals, Started};
 use crate::{Error, drivers};
 use axum::Router;
 use longshore_core::queue::QueueSettings;
@@ -15,8 +15,8 @@ use longshore_http::auth::check_bind;
 use longshore_http::{BindError, ConfigView, Door, DoorOptions};
 use longshore_runtime::handler::{BoxHandler, HandlerFn, MissingState, States, boxed};
 use longshore_runtime::layers::{Layer, Stack};
-use longshore_runtime::supervisor::{Component, Hook};
-use longshore_runtime::{Engine, Kind, Options};
+use longshore_runtime::supervisor::{Component, Hook, StartError, StopReport};
+use longshore_runtime::{Engine, Failed, Kind, Options};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -245,7 +245,21 @@ impl Builder {
     }
 
     /// Starts: reads the configuration, opens the store, then the engine, then the port.
-    pub async fn start(mut self) -> Result<Service, Error> {
+    pub async fn start(self) -> Result<Service, Error> {
+        match self.start_by(None).await? {
+            Started::Running(service) => Ok(*service),
+            // Without signals nothing asks for a stop.
+            Started::Stopped(_) => Err(StartError::Stopped.into()),
+        }
+    }
+
+    /// Starts as [`Builder::start`] does. If a signal comes before everything is ready, nothing new is begun
+    /// from then on: what was begun is drained and closed.
+    pub async fn start_unless(self, signals: &Signals) -> Result<Started, Error> {
+        self.start_by(Some(signals)).await
+    }
+
+    async fn start_by(mut self, signals: Option<&Signals>) -> Result<Started, Error> {
         let opened = Opened::default();
         let sources = self.sources.take();
         let code = self.code()?;
@@ -274,6 +288,10 @@ impl Builder {
             Place::Url(url) => (drivers::open(&url).await?, url),
             Place::Open(store) => (store, String::new()),
         };
+        if signals.is_some_and(Signals::are_here) {
+            store.close().await.map_err(Failed::Store)?;
+            return Ok(Started::Stopped(StopReport::default()));
+        }
         // Nobody else has it.
         let _ = opened.set(store.clone());
         let options = Options {
@@ -294,8 +312,22 @@ impl Builder {
             let reloader = Reloader { sources, code, in_force, reload, store };
             engine.supervisor().add(reloader.component())?;
         }
-        match open(&engine, door, self.routes, shown).await {
-            Ok(service) => Ok(service),
+        let drain = door.drain;
+        let opened = open(&engine, door, self.routes, shown);
+        let opened = match signals {
+            None => opened.await,
+            Some(signals) => tokio::select! {
+                biased;
+                () = signals.asked() => {
+                    tracing::info!("stopping before everything was ready");
+                    let report = signals.hurry(&engine, engine.stop(drain)).await;
+                    return Ok(Started::Stopped(report));
+                }
+                opened = opened => opened,
+            },
+        };
+        match opened {
+            Ok(service) => Ok(Started::Running(Box::new(service))),
             Err(error) => {
                 engine.stop(Duration::ZERO).await;
                 Err(error)
@@ -306,7 +338,8 @@ impl Builder {
     /// Starts, and runs until SIGINT or SIGTERM; then drains. A second signal cuts that short.
     pub async fn run(self) -> Result<(), Error> {
         let signals = Signals::install()?;
-        match self.start().await?.run(signals).await {
+        let Started::Running(service) = self.start_unless(&signals).await? else { return Ok(()) };
+        match service.run(signals).await {
             Ended::Asked(_) => Ok(()),
             Ended::Failed(failed, _) => Err(failed.into()),
         }
