@@ -23,6 +23,7 @@ mod schema;
 mod spans;
 mod store;
 mod tasks;
+mod workers;
 mod writer;
 
 pub use open::{OpenError, Options};

@@ -10,7 +10,7 @@
 pub(crate) const APPLICATION_ID: i32 = 0x4C53_4852;
 
 /// The version this program reads and writes (`PRAGMA user_version`).
-pub(crate) const VERSION: i32 = 2;
+pub(crate) const VERSION: i32 = 3;
 
 /// Bodies up to this size stay in the task's row; larger ones have a row of their own, so that
 /// a transition does not rewrite them.
@@ -202,6 +202,9 @@ CREATE TABLE audit(
 -- What operators have set on queues, as JSON.
 CREATE TABLE settings(queue INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
 
+-- Kinds that workers run, as JSON.
+CREATE TABLE kinds(name TEXT PRIMARY KEY, spec TEXT NOT NULL, seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
 -- When the tasks of a block of places were accepted; a block that is missing has to be looked at.
 CREATE TABLE spans(block INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
 ";
@@ -215,4 +218,6 @@ ALTER TABLE audit ADD COLUMN after TEXT;
 ALTER TABLE audit ADD COLUMN count INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE settings(queue INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
 CREATE TABLE spans(block INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
+", "
+CREATE TABLE kinds(name TEXT PRIMARY KEY, spec TEXT NOT NULL, seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 "];

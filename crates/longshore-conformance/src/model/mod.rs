@@ -19,5 +19,6 @@ mod query;
 mod row;
 mod store;
 mod upkeep;
+mod workers;
 
 pub use store::{Image, ModelStore};

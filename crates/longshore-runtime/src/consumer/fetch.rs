@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 /// Claims that each queue makes at the same time: while one is answered, another one waits at the
 /// store, so that what comes in meanwhile is handed over at once.
-const CLAIMS: usize = 2;
+const CLAIMS: usize = 4;
 /// How long one claim waits for work; a claim that comes back empty is made again.
 const WAIT: Duration = Duration::from_secs(20);
 /// Pause after a failure of the store, doubled up to the longest.
