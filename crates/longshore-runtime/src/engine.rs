@@ -3,6 +3,7 @@
 use crate::consumer::{Context, Ends, Executor, Running};
 use crate::intake::Intake;
 use crate::layers::{Stack, standard};
+use crate::link::Outside;
 use crate::live::Live;
 use crate::notify::Hub;
 use crate::parts;
@@ -141,6 +142,7 @@ struct Inner {
     intake: Arc<Intake>,
     tasks: Tasks,
     queues: Queues,
+    outside: Outside,
     context: Arc<Context>,
     layers: Stack,
     supervisor: Supervisor,
@@ -209,6 +211,7 @@ impl Engine {
         Ok(Self(Arc::new(Inner {
             tasks: Tasks::new(store, intake.clone(), to, told, running),
             queues,
+            outside: Outside::new(context.clone()),
             intake,
             context,
             layers,
@@ -264,6 +267,16 @@ impl Engine {
     /// Returns what can be seen of queues and set on them.
     pub fn queues(&self) -> &Queues {
         &self.0.queues
+    }
+
+    /// Returns what serves workers outside of this process.
+    pub fn outside(&self) -> &Outside {
+        &self.0.outside
+    }
+
+    /// Returns the name of this process as a worker.
+    pub fn worker(&self) -> &str {
+        &self.0.context.worker
     }
 
     /// Returns the kinds and queues that are in force.

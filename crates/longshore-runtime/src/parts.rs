@@ -3,7 +3,7 @@
 use crate::consumer::{Context, Handlers, fetch, record, watchdog};
 use crate::engine::StoreHealth;
 use crate::supervisor::{Component, ComponentError, Deadline, Life, Policy, Stopped, Task};
-use crate::upkeep::{Due, Expiry, Health, Pruner, Rescuer, component};
+use crate::upkeep::{Announcer, Due, Expiry, Health, Pruner, Rescuer, component};
 use longshore_core::store::{Retention, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,13 @@ pub(crate) fn of(
     consume: bool,
 ) -> Vec<Arc<dyn Component>> {
     let attempts = TaskTracker::new();
-    let mut parts: Vec<Arc<dyn Component>> = vec![Arc::new(Kept(cx.store.clone()))];
+    let mut parts: Vec<Arc<dyn Component>> =
+        vec![Arc::new(Kept { store: cx.store.clone(), worker: cx.worker.clone() })];
+    if consume {
+        let (context, started_at) = (cx.clone(), cx.clock.now());
+        let announcer = component(move || Announcer { context: context.clone(), started_at });
+        parts.push(Arc::new(announcer.needs(["store"])));
+    }
     for duty in duties(cx, keep, health) {
         parts.push(Arc::new(duty.needs(["store"])));
     }
@@ -64,7 +70,10 @@ fn duties(cx: &Arc<Context>, keep: Retention, health: &watch::Sender<StoreHealth
 }
 
 /// The store: open when it comes here, closed after everything else.
-struct Kept(Arc<dyn Store>);
+struct Kept {
+    store: Arc<dyn Store>,
+    worker: Arc<str>,
+}
 
 #[async_trait::async_trait]
 impl Component for Kept {
@@ -81,7 +90,11 @@ impl Component for Kept {
     }
 
     async fn stop(&self, _: Deadline) -> Result<Stopped, ComponentError> {
-        self.0.close().await.map_err(ComponentError::failed)?;
+        // Whoever looks at the workers sees that this one has ended, and was not lost.
+        if let Err(error) = self.store.leave(&self.worker).await {
+            tracing::debug!(%error, "the register of workers was not told");
+        }
+        self.store.close().await.map_err(ComponentError::failed)?;
         Ok(Stopped { cleaned: vec!["closed".into()], given_back: 0 })
     }
 }

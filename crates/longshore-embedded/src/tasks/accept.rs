@@ -330,12 +330,11 @@ impl Desk<'_> {
         let lines = self.memory.lines.get(&sort.queue);
         let running = self.memory.running(sort.queue);
         self.takers.iter().position(|taker| {
-            let wants = |kind| taker.kinds.contains(kind);
             taker.queue == sort.queue
                 && taker.room(running) > 0
-                && wants(&sort.kind)
+                && taker.wants(sort)
                 && self.incoming.is_in_order_for(taker.room(running) + taker.given.len())
-                && lines.is_none_or(|lines| !lines.keys().any(|(sort, _)| wants(&sort.kind)))
+                && lines.is_none_or(|lines| !lines.keys().any(|(sort, _)| taker.wants(*sort)))
         })
     }
 

@@ -132,6 +132,7 @@ impl Fetch {
             };
             let want = Want {
                 queue: self.queue.clone(),
+                tenant: None,
                 kinds: kinds.clone(),
                 outside: outside.clone(),
                 slots,
@@ -205,9 +206,10 @@ fn begin(
     }
 }
 
-/// All kinds, and those of them whose handlers run outside of this process.
+/// All kinds that are run here, and those of them whose handlers run outside of this process.
 fn kinds_of(now: &Now) -> (Arc<[KindName]>, Arc<[KindName]>) {
-    let all = now.registry.kinds().map(|kind| kind.name.clone()).collect();
-    let outside = now.registry.kinds().filter(|kind| kind.handler.runs_outside());
-    (all, outside.map(|kind| kind.name.clone()).collect())
+    let here = || now.registry.kinds().filter_map(|kind| Some((kind, kind.handler.as_ref()?)));
+    let all = here().map(|(kind, _)| kind.name.clone()).collect();
+    let outside = here().filter(|(_, handler)| handler.runs_outside());
+    (all, outside.map(|(kind, _)| kind.name.clone()).collect())
 }
