@@ -6,7 +6,7 @@ use crate::layers::{Stack, standard};
 use crate::link::Outside;
 use crate::live::Live;
 use crate::notify::Hub;
-use crate::parts;
+use crate::parts::{self, Roles};
 use crate::queues::Queues;
 use crate::registry::Registry;
 use crate::stall::StallWatch;
@@ -16,7 +16,7 @@ use crate::supervisor::{
 use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
 use crate::upkeep::Nudge;
-use longshore_core::store::{Condition, Retention, Store, StoreError};
+use longshore_core::store::{Condition, Hold, Retention, Store, StoreError};
 use longshore_core::{Clock, SystemClock};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +69,11 @@ pub struct Options {
     pub handler_threads: Option<usize>,
     /// Whether this process runs tasks, or only takes them in.
     pub consume: bool,
+    /// Whether it does what the store needs from time to time: makes due tasks ready, takes back what was
+    /// abandoned, expires, prunes.
+    pub upkeep: bool,
+    /// How it holds the tasks that it runs.
+    pub hold: Hold,
     /// Layers around the handlers of all kinds, inside of the [standard ones](crate::layers).
     pub layers: Stack,
     /// What else runs beside the engine's own parts; may need them by name, see [`Engine`].
@@ -87,6 +92,8 @@ impl Options {
             retention: Retention::default(),
             handler_threads: None,
             consume: true,
+            upkeep: true,
+            hold: Hold::Process,
             layers: Stack::default(),
             components: Vec::new(),
             hooks: Vec::new(),
@@ -181,12 +188,14 @@ impl Engine {
             running: Arc::new(Running::default()),
             slots: Mutex::default(),
             ends: Ends::default(),
+            hold: options.hold,
             worker: incarnation(),
             fetching: CancellationToken::new(),
             fatal: watch::Sender::new(None),
         });
         let mut parts = Supervisor::builder().clock(clock.clone());
-        for part in parts::of(&context, retention, &health, consume) {
+        let roles = Roles { consume, upkeep: options.upkeep };
+        for part in parts::of(&context, retention, &health, roles) {
             parts = parts.component(part);
         }
         for component in options.components {

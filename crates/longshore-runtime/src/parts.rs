@@ -13,12 +13,21 @@ use tokio_util::task::TaskTracker;
 /// How long closing the store may take, whatever the deadline.
 const CLOSING: Duration = Duration::from_secs(10);
 
+/// What a process does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Roles {
+    /// It runs tasks.
+    pub(crate) consume: bool,
+    /// It keeps the store moving.
+    pub(crate) upkeep: bool,
+}
+
 /// Returns all parts.
 pub(crate) fn of(
     cx: &Arc<Context>,
     keep: Retention,
     health: &watch::Sender<StoreHealth>,
-    consume: bool,
+    Roles { consume, upkeep }: Roles,
 ) -> Vec<Arc<dyn Component>> {
     let attempts = TaskTracker::new();
     let mut parts: Vec<Arc<dyn Component>> =
@@ -28,8 +37,11 @@ pub(crate) fn of(
         let announcer = component(move || Announcer { context: context.clone(), started_at });
         parts.push(Arc::new(announcer.needs(["store"])));
     }
-    for duty in duties(cx, keep, health) {
-        parts.push(Arc::new(duty.needs(["store"])));
+    parts.push(Arc::new(health_of(cx, health).needs(["store"])));
+    if upkeep {
+        for duty in duties(cx, keep) {
+            parts.push(Arc::new(duty.needs(["store"])));
+        }
     }
     let recording = cx.clone();
     let recorder = Task::new("recorder", move |life| record::run(recording.clone(), life));
@@ -48,9 +60,19 @@ pub(crate) fn of(
     parts
 }
 
-fn duties(cx: &Arc<Context>, keep: Retention, health: &watch::Sender<StoreHealth>) -> [Task; 5] {
-    let (due, rescuer, expiry, pruner) = (cx.clone(), cx.clone(), cx.clone(), cx.clone());
+fn health_of(cx: &Arc<Context>, health: &watch::Sender<StoreHealth>) -> Task {
     let (asking, shown) = (cx.clone(), health.clone());
+    component(move || Health {
+        store: asking.store.clone(),
+        telemetry: asking.telemetry.clone(),
+        live: asking.live.clone(),
+        shown: shown.clone(),
+        fatal: asking.fatal.clone(),
+    })
+}
+
+fn duties(cx: &Arc<Context>, keep: Retention) -> [Task; 4] {
+    let (due, rescuer, expiry, pruner) = (cx.clone(), cx.clone(), cx.clone(), cx.clone());
     [
         component(move || {
             let Context { store, hub, clock, nudge, .. } = &*due;
@@ -59,13 +81,6 @@ fn duties(cx: &Arc<Context>, keep: Retention, health: &watch::Sender<StoreHealth
         component(move || Rescuer { store: rescuer.store.clone(), hub: rescuer.hub.clone() }),
         component(move || Expiry { store: expiry.store.clone(), hub: expiry.hub.clone() }),
         component(move || Pruner { store: pruner.store.clone(), keep: keep.clone() }),
-        component(move || Health {
-            store: asking.store.clone(),
-            telemetry: asking.telemetry.clone(),
-            live: asking.live.clone(),
-            shown: shown.clone(),
-            fatal: asking.fatal.clone(),
-        }),
     ]
 }
 
@@ -147,13 +162,15 @@ mod tests {
             running: Arc::new(Running::default()),
             slots: Default::default(),
             ends: Ends::default(),
+            hold: longshore_core::store::Hold::Process,
             worker: "test".into(),
             fetching: CancellationToken::new(),
             fatal: watch::Sender::new(None),
         };
         let condition = Condition::default();
         let health = watch::Sender::new(StoreHealth::Up { latency: Duration::ZERO, condition });
-        of(&Arc::new(context), Retention::default(), &health, true)
+        let roles = Roles { consume: true, upkeep: true };
+        of(&Arc::new(context), Retention::default(), &health, roles)
     }
 
     #[test]

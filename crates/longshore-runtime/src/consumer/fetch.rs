@@ -8,7 +8,7 @@ use super::slots::{Slot, Slots};
 use crate::live::{Now, at_once};
 use crate::supervisor::{ComponentError, Life};
 use longshore_core::queue::QueueSettings;
-use longshore_core::store::{Claim, ErrorClass, Hold, Leased, Want};
+use longshore_core::store::{Claim, ErrorClass, Leased, Want};
 use longshore_core::{KindName, QueueName, failpoint};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -138,12 +138,8 @@ impl Fetch {
                 slots,
                 limit: now.settings(&self.queue).limit,
             };
-            let claim = Claim {
-                worker: cx.worker.clone(),
-                hold: Hold::Process,
-                wants: vec![want],
-                wait: WAIT,
-            };
+            let claim =
+                Claim { worker: cx.worker.clone(), hold: cx.hold, wants: vec![want], wait: WAIT };
             // A dropped claim hands nothing out, so leaving it loses nothing.
             let claimed = tokio::select! {
                 biased;

@@ -5,8 +5,8 @@ use crate::registry::Kind;
 use longshore_core::attempt::TaskError;
 use longshore_core::rule::apply;
 use longshore_core::store::{
-    Claim, Ending, Extend, Hold, KnownKind, LeaseRef, LeaseState, Leased, Recorded, Share,
-    StoreError, Want, Worker,
+    Act, ActKind, Claim, Ending, Extend, Hold, KnownKind, LeaseRef, LeaseState, Leased, Recorded,
+    Share, StoreError, Want, Worker,
 };
 use longshore_core::{
     Budget, Fault, KindName, Outcome, Payload, QueueName, RetryPolicy, Span, State, Task,
@@ -84,6 +84,7 @@ pub struct Outside {
 
 #[derive(Debug)]
 struct Given {
+    tenant: TenantName,
     queue: QueueName,
     kind: KindName,
     ready_at: Timestamp,
@@ -143,10 +144,11 @@ impl Outside {
         if given.len() > REMEMBERED {
             given.retain(|_, given| given.expires_at.is_some_and(|at| at > now));
         }
-        for Leased { lease, kind, queue, ready_at, started_at, expires_at, .. } in leased {
-            let (queue, kind) = (queue.clone(), kind.clone());
+        for Leased { lease, tenant, kind, queue, ready_at, started_at, expires_at, .. } in leased {
+            let (tenant, queue, kind) = (tenant.clone(), queue.clone(), kind.clone());
             let (ready_at, started_at, expires_at) = (*ready_at, *started_at, *expires_at);
-            given.insert(lease.token, Given { queue, kind, ready_at, started_at, expires_at });
+            let task = Given { tenant, queue, kind, ready_at, started_at, expires_at };
+            given.insert(lease.token, task);
         }
     }
 
@@ -161,6 +163,38 @@ impl Outside {
             }
             None => telemetry.elsewhere(became),
         }
+    }
+
+    /// Returns the queue of the task of a lease, if it is the tenant's.
+    pub async fn queue_of(
+        &self,
+        tenant: TenantName,
+        lease: &LeaseRef,
+    ) -> Result<Option<QueueName>, StoreError> {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let here =
+            given.get(&lease.token).map(|given| (given.tenant == tenant, given.queue.clone()));
+        drop(given);
+        match here {
+            Some((own, queue)) => Ok(own.then_some(queue)),
+            None => Ok(self.context.store.get(tenant, lease.id).await?.map(|task| task.queue)),
+        }
+    }
+
+    /// Asks a worker to begin nothing new; false if there is none of that name.
+    pub async fn drain(
+        &self,
+        by: &str,
+        tenant: TenantName,
+        worker: &str,
+    ) -> Result<bool, StoreError> {
+        let found = self.context.store.drain(worker).await?;
+        if found {
+            let (act, target) = ("drain".to_owned(), Some(format!("worker {worker}")));
+            let what = ActKind::Note { act, target, before: None, after: None };
+            self.context.store.act(vec![Act { by: by.to_owned(), tenant, what }]).await?;
+        }
+        Ok(found)
     }
 
     /// Gives tasks back that did not reach their worker.
