@@ -84,8 +84,8 @@ mod tests {
             .unwrap()
             .routes()
             .iter()
-            .filter(|(_, path)| !is_for_people(path))
-            .map(|(method, path)| format!("{method} {path}"))
+            .filter(|(_, path, _)| !is_for_people(path))
+            .map(|(method, path, _)| format!("{method} {path}"))
             .collect();
         let document: serde_json::Value = serde_json::from_str(json()).unwrap();
         let mut entries = BTreeSet::new();

@@ -6,6 +6,7 @@ mod baseline;
 mod batch;
 mod door;
 mod house;
+mod keys;
 mod letters;
 mod operations;
 mod order;
