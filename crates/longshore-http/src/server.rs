@@ -191,6 +191,11 @@ impl Door {
         self.addr
     }
 
+    /// Returns whether it speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.options.tls.is_some()
+    }
+
     /// Serves until `shutdown`, then drains. The port is free again once the drain begins.
     /// Dropping the future cuts everything off at once.
     pub async fn serve(self, shutdown: CancellationToken) -> DrainReport {

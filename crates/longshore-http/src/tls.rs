@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ pub enum TlsError {
 pub struct Identity {
     config: Arc<ServerConfig>,
     expires_at: Option<Timestamp>,
+    /// SHA-256 of both files.
+    print: [u8; 32],
 }
 
 impl fmt::Debug for Identity {
@@ -68,15 +71,15 @@ impl Identity {
     /// Reads files: call it where blocking is fine.
     pub fn load(cert: &Path, key: &Path) -> Result<Self, TlsError> {
         let unusable = |file: &Path, why: String| TlsError::Unusable { file: file.into(), why };
-        let pem = read(cert)?;
+        let (pem, secret_pem) = (read(cert)?, read(key)?);
+        let print = Sha256::new().chain_update(&pem).chain_update(&secret_pem).finalize().into();
         let chain = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
         let chain = chain.map_err(|error| unusable(cert, wrong("certificate", &error)))?;
         let Some(leaf) = chain.first() else {
             return Err(unusable(cert, "holds no certificate in PEM form".into()));
         };
         let expires_at = validity::not_after(leaf);
-        let pem = read(key)?;
-        let secret = PrivateKeyDer::from_pem_slice(&pem)
+        let secret = PrivateKeyDer::from_pem_slice(&secret_pem)
             .map_err(|error| unusable(key, wrong("private key", &error)))?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let begun = ServerConfig::builder_with_provider(provider)
@@ -88,7 +91,7 @@ impl Identity {
             unusable(key, format!("does not fit to the certificate in {cert}: {error}"))
         })?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), expires_at })
+        Ok(Self { config: Arc::new(config), expires_at, print })
     }
 
     /// Returns when the certificate expires, if it can be told.
@@ -142,9 +145,12 @@ impl Tls {
         Self(Arc::new(RwLock::new(identity)))
     }
 
-    /// Shows another one from now on; open connections go on.
-    pub fn replace(&self, identity: Identity) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
+    /// Shows another one from now on; open connections go on. Returns whether it is another one.
+    pub fn replace(&self, identity: Identity) -> bool {
+        let mut shown = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let other = shown.print != identity.print;
+        *shown = identity;
+        other
     }
 
     fn identity(&self) -> Identity {

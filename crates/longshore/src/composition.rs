@@ -2,6 +2,7 @@
 //! for the start and for every reload.
 
 use crate::config::{self, Config, ConfigError, Runner};
+use crate::guards::Guards;
 use longshore_core::queue::QueueSettings;
 use longshore_core::rule::{ErrorMatch, ErrorRule, Then};
 use longshore_core::{KindName, QueueName, Span};
@@ -136,8 +137,10 @@ fn schema_of(
 }
 
 impl Config {
-    /// Returns what is wrong although it reads well: schemas that do not compile, commands and
-    /// secrets that cannot be used. A service refuses to start with one.
+    /// Returns what is wrong although it reads well: schemas that do not compile, commands, secrets, keys
+    /// and certificates that cannot be used. A service refuses to start with one.
+    ///
+    /// Reads files: call it where blocking is fine.
     pub fn check(&self) -> Result<(), ConfigError> {
         for (name, said) in &self.kinds {
             if said.runner != Runner::Code {
@@ -145,7 +148,7 @@ impl Config {
             }
             schema_of(self, name, said)?;
         }
-        Ok(())
+        Guards::open(self).map(drop)
     }
 }
 

@@ -7,10 +7,12 @@ mod configuration;
 mod data;
 mod disk;
 mod finding;
+mod keys;
 mod limits;
 mod lock;
 mod port;
 mod server;
+mod tls;
 
 use crate::config::Place;
 use crate::exit::Exit;
@@ -58,6 +60,11 @@ impl Doctor {
         }
         let loaded = place.load(flags);
         let mut findings = configuration::check(&loaded);
+        let mut guards = Vec::new();
+        if let Ok(config) = &loaded {
+            guards.extend(config.auth.keys.iter().flat_map(|path| keys::check(path)));
+            guards.extend(config.server.tls.iter().flat_map(tls::check));
+        }
         let (configured, folder) = match &loaded {
             Ok(config) => (config.server.listen, configuration::folder(config)),
             // What the rest needs is told by the flags, or is the default.
@@ -74,6 +81,7 @@ impl Doctor {
                 findings.push(lock::check(folder, up));
                 findings.extend(disk::check(folder));
             }
+            findings.extend(guards);
             findings.push(clock::check());
             findings.extend(limits::check());
             findings.extend(server);

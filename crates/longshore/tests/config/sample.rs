@@ -142,7 +142,6 @@ fn what_comes_later_is_refused_by_name() {
         ("schedules:\n  tidy: { cron: \"0 3 * * *\" }", "1:1: schedules:"),
         ("callbacks: { secret: \"${CALLBACK_SECRET}\", allow: [] }", "1:1: callbacks:"),
         ("tenants: { acme: { weight: 2 } }", "1:1: tenants:"),
-        ("auth: { keys: file:./keys }", "1:1: auth:"),
         ("telemetry: { log: json, otlp: \"http://127.0.0.1:4318\" }", "1:25: telemetry.otlp:"),
     ] {
         let line =
