@@ -1,6 +1,6 @@
 //! `longshore key ls`: lists keys.
 
-use super::place::Place;
+use super::kept::Kept;
 use super::view::Shown;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -11,7 +11,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    place: Place,
+    kept: Kept,
     #[command(flatten)]
     output: Output,
 }
@@ -20,7 +20,7 @@ impl Ls {
     /// Lists them.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let mut listing = self.output.list();
-        for key in &self.place.file()?.read()? {
+        for key in &self.kept.file()?.read()? {
             listing.push(&Shown::from(key))?;
         }
         listing.finish()?;

@@ -1,9 +1,9 @@
 //! `longshore key`: making keys, listing them, taking them back. No server is asked: a service reads the
 //! file when it changes.
 
+mod kept;
 mod ls;
 mod new;
-mod place;
 mod revoke;
 mod rotate;
 mod view;

@@ -1,6 +1,6 @@
 //! `longshore key new`: makes a key.
 
-use super::place::Place;
+use super::kept::Kept;
 use super::view::{Made, line};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -42,7 +42,7 @@ pub(crate) struct New {
     #[arg(long, value_name = "ENV", default_value = "live", value_parser = env)]
     env: String,
     #[command(flatten)]
-    place: Place,
+    kept: Kept,
     #[command(flatten)]
     output: Output,
 }
@@ -78,10 +78,10 @@ fn lifetime(text: &str) -> Result<Span, String> {
 impl New {
     /// Makes it.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let Self { tenant, mut role, queue, expires, name, env, place, output } = self;
+        let Self { tenant, mut role, queue, expires, name, env, kept, output } = self;
         role.sort_unstable();
         role.dedup();
-        let file = place.file()?;
+        let file = kept.file()?;
         let now = SystemClock.now();
         let grant = Grant { name, tenant, roles: role, queues: queue };
         let made = Key::new(&env, grant, now, expires.map(|span| now.after(span.0)))?;

@@ -1,6 +1,6 @@
 //! `longshore key revoke`: takes keys back.
 
-use super::place::Place;
+use super::kept::Kept;
 use super::view::{Shown, line};
 use crate::confirm::{Confirm, Plan, SAMPLE};
 use crate::exit::Exit;
@@ -23,7 +23,7 @@ pub(crate) struct Revoke {
     #[command(flatten)]
     confirm: Confirm,
     #[command(flatten)]
-    place: Place,
+    kept: Kept,
     #[command(flatten)]
     output: Output,
 }
@@ -31,8 +31,8 @@ pub(crate) struct Revoke {
 impl Revoke {
     /// Takes them back, once it is clear that it is meant.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let Self { ids, confirm, place, output } = self;
-        let file = place.file()?;
+        let Self { ids, confirm, kept, output } = self;
+        let file = kept.file()?;
         let found = named(&file.read()?, &ids)?;
         if confirm.dry_run {
             let mut listing = output.list();

@@ -1,7 +1,7 @@
 //! `longshore key rotate`: puts a new key beside an old one, which goes after a while.
 
 use super::new::tell;
-use super::place::Place;
+use super::kept::Kept;
 use super::view::line;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -26,7 +26,7 @@ pub(crate) struct Rotate {
     #[arg(long, value_name = "DURATION", default_value = "24h")]
     overlap: Span,
     #[command(flatten)]
-    place: Place,
+    kept: Kept,
     #[command(flatten)]
     output: Output,
 }
@@ -34,8 +34,8 @@ pub(crate) struct Rotate {
 impl Rotate {
     /// Makes it.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let Self { id, overlap, place, output } = self;
-        let file = place.file()?;
+        let Self { id, overlap, kept, output } = self;
+        let file = kept.file()?;
         let now = SystemClock.now();
         let (key, text, old) = file.change(|keys| {
             let old = keys.iter_mut().find(|key| key.id == id);

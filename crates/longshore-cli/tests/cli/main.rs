@@ -8,6 +8,7 @@ mod doctor;
 mod enqueue;
 mod failures;
 mod output;
+mod keys;
 mod queues;
 mod rig;
 mod tasks;

@@ -1,6 +1,6 @@
 //! The document as a whole, written once.
 
-use super::{schemas, yaml as write};
+use super::{schemas, security, yaml as write};
 use crate::routes::{dead_letters, health, metrics, openapi, operations, queues, tasks};
 use std::sync::LazyLock;
 use utoipa::OpenApi;
@@ -41,7 +41,9 @@ use utoipa::OpenApi;
 struct Document;
 
 static JSON: LazyLock<String> = LazyLock::new(|| {
-    Document::openapi().to_pretty_json().unwrap_or_else(|error| {
+    let mut document = Document::openapi();
+    security::describe(&mut document);
+    document.to_pretty_json().unwrap_or_else(|error| {
         tracing::error!(%error, "the OpenAPI document could not be written");
         "{}".into()
     })
@@ -95,6 +97,23 @@ mod tests {
             }
         }
         assert_eq!(routes, entries);
+    }
+
+    #[test]
+    fn every_operation_that_takes_a_key_says_so_and_others_do_not() {
+        let document: serde_json::Value = serde_json::from_str(json()).unwrap();
+        for (method, path, policy) in plan().unwrap().routes() {
+            let operation = &document["paths"][*path][method.as_str().to_lowercase()];
+            if !operation.is_object() {
+                continue; // a page for people
+            }
+            let told = operation["description"].as_str().unwrap_or_default();
+            assert_eq!(operation["security"].is_array(), policy.role().is_some(), "{method} {path}");
+            for role in policy.role() {
+                assert!(told.contains(&format!("role `{role}`")), "{method} {path}: {told}");
+                assert!(operation["responses"]["401"].is_object(), "{method} {path}");
+            }
+        }
     }
 
     #[test]

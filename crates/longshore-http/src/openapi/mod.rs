@@ -2,6 +2,7 @@
 
 mod document;
 pub(crate) mod schemas;
+mod security;
 mod yaml;
 
 pub(crate) use document::{json, yaml};

@@ -13,3 +13,4 @@ mod order;
 mod pages;
 mod queues;
 mod tasks;
+mod tls;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Which file the keys are in.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Key file")]
-pub(crate) struct Place {
+pub(crate) struct Kept {
     /// The file of the keys; `auth.keys` of the configuration if not given
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
@@ -17,7 +17,7 @@ pub(crate) struct Place {
     config: crate::config::Place,
 }
 
-impl Place {
+impl Kept {
     /// Returns the file. It need not be there yet.
     pub(super) fn file(&self) -> Result<KeyFile, Failure> {
         if let Some(path) = &self.keys {
