@@ -2,7 +2,9 @@
 
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
-use crate::{bench, completions, config, dead_letters, dev, doctor, enqueue, explain, key, log, man};
+use crate::{
+    bench, completions, config, dead_letters, dev, doctor, enqueue, explain, key, log, man,
+};
 use crate::{queues, serve, tasks};
 use clap::{CommandFactory, Parser, Subcommand};
 

@@ -68,11 +68,7 @@ impl Running {
     }
 
     /// Runs until SIGINT or SIGTERM; `greet` is told once it is ready.
-    pub(crate) fn run(
-        self,
-        builder: Builder,
-        greet: impl FnOnce(&Service),
-    ) -> Result<(), Failure> {
+    pub(crate) fn run(self, builder: Builder, greet: impl FnOnce(&Service)) -> Result<(), Failure> {
         let threads = threads::of_the_door()?;
         let done = threads.block_on(self.serve(builder, greet));
         // A handler that never yields must not keep the process alive.
@@ -80,11 +76,7 @@ impl Running {
         done
     }
 
-    async fn serve(
-        self,
-        builder: Builder,
-        greet: impl FnOnce(&Service),
-    ) -> Result<(), Failure> {
+    async fn serve(self, builder: Builder, greet: impl FnOnce(&Service)) -> Result<(), Failure> {
         let signals = Signals::install()?;
         let builder = builder.config(self.sources()).data_export().on_config(|config| {
             crate::log::install(config.telemetry.log == LogFormat::Json);

@@ -151,8 +151,12 @@ mod tests {
 
     #[test]
     fn a_route_and_its_alias_have_one_policy() {
-        for (method, path, theirs) in POLICIES.iter().filter(|(_, path, _)| path.starts_with("/tasks")) {
-            let versioned = POLICIES.iter().find(|(m, p, _)| m == method && p.strip_prefix("/v1") == Some(path));
+        for (method, path, theirs) in
+            POLICIES.iter().filter(|(_, path, _)| path.starts_with("/tasks"))
+        {
+            let versioned = POLICIES
+                .iter()
+                .find(|(m, p, _)| m == method && p.strip_prefix("/v1") == Some(path));
             assert_eq!(versioned.map(|(_, _, policy)| policy), Some(theirs), "{path}");
         }
     }

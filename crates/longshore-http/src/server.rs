@@ -4,9 +4,7 @@
 //! a head has ten seconds, and so has the handshake of TLS; connections are counted, and draining closes
 //! idle connections at once, lets requests in flight finish, and cuts off the rest at the deadline.
 
-use crate::auth::{
-    BindRefused, Guard, Guards, Keyring, NoPolicy, Peer, check_bind, is_loopback,
-};
+use crate::auth::{BindRefused, Guard, Guards, Keyring, NoPolicy, Peer, check_bind, is_loopback};
 use crate::house::{ConfigView, DEFAULT_MAX_BODY, House};
 use crate::surface;
 use crate::tls::Tls;

@@ -25,7 +25,9 @@ impl Kept {
         }
         let config = self.config.read(Flags::default());
         let config = config.map_err(|bad| {
-            Failure::Usage(format!("{bad}\ncorrect the configuration, or name the file: --keys FILE"))
+            Failure::Usage(format!(
+                "{bad}\ncorrect the configuration, or name the file: --keys FILE"
+            ))
         })?;
         config.auth.keys.map(KeyFile::new).ok_or_else(|| {
             let why = "which file? give --keys FILE, or set auth.keys in the configuration";

@@ -71,7 +71,8 @@ fn name(text: &str) -> Result<String, String> {
 
 /// Reads how long a key is good.
 fn lifetime(text: &str) -> Result<Span, String> {
-    let span: Span = text.parse().map_err(|_| "must be a duration such as 90d or 12h".to_owned())?;
+    let span: Span =
+        text.parse().map_err(|_| "must be a duration such as 90d or 12h".to_owned())?;
     if span.0.as_secs() == 0 { Err("must be at least 1s".into()) } else { Ok(span) }
 }
 

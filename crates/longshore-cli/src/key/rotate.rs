@@ -1,7 +1,7 @@
 //! `longshore key rotate`: puts a new key beside an old one, which goes after a while.
 
-use super::new::tell;
 use super::kept::Kept;
+use super::new::tell;
 use super::view::line;
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -1,8 +1,8 @@
 //! The keys that are in force, and the judging of what callers show.
 
+use super::Caller;
 use super::key::{Key, id_of};
 use super::tries::{LIMIT, Tries, Whose};
-use super::Caller;
 use crate::codes;
 use crate::problem::Problem;
 use http::{HeaderMap, HeaderValue, header};
@@ -184,7 +184,8 @@ fn asking(problem: Problem, how: HeaderValue) -> Problem {
 
 fn too_many(wait: Duration) -> Problem {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let message = format!("too many wrong keys were shown; the next one is looked at in {seconds} s");
+    let message =
+        format!("too many wrong keys were shown; the next one is looked at in {seconds} s");
     Problem::new(&codes::TOO_MANY_TRIES, message)
         .header(header::RETRY_AFTER, HeaderValue::from(seconds))
 }
@@ -224,7 +225,8 @@ mod tests {
         assert_eq!(code(ring.admit(&shown(text.expose()), HERE)), 0);
         assert_eq!(code(ring.admit(&HeaderMap::new(), HERE)), 40101);
         let guess = format!("ls_test_{}_{}", key.id, "0".repeat(64));
-        let basic = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("Basic x"))]);
+        let basic =
+            HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("Basic x"))]);
         let mut twice = shown(text.expose());
         twice.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
         for wrong in [shown(&guess), shown("x"), shown(""), basic, twice] {

@@ -29,9 +29,7 @@ impl Whose {
     /// Those from an address. Who has one of IPv6 has all of its /64.
     pub(super) fn of(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
-            IpAddr::V6(six) => {
-                IpAddr::V6((u128::from(six) & !u128::from(u64::MAX)).into())
-            }
+            IpAddr::V6(six) => IpAddr::V6((u128::from(six) & !u128::from(u64::MAX)).into()),
             four => four,
         })
     }

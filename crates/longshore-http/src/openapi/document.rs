@@ -108,7 +108,11 @@ mod tests {
                 continue; // a page for people
             }
             let told = operation["description"].as_str().unwrap_or_default();
-            assert_eq!(operation["security"].is_array(), policy.role().is_some(), "{method} {path}");
+            assert_eq!(
+                operation["security"].is_array(),
+                policy.role().is_some(),
+                "{method} {path}"
+            );
             for role in policy.role() {
                 assert!(told.contains(&format!("role `{role}`")), "{method} {path}: {told}");
                 assert!(operation["responses"]["401"].is_object(), "{method} {path}");

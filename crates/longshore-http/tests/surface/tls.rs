@@ -29,7 +29,8 @@ struct Made {
 impl Made {
     fn new() -> Self {
         let key = KeyPair::generate().unwrap();
-        let cert = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let cert =
+            CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("cert.pem"), cert.pem()).unwrap();
         std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();

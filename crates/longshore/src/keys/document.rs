@@ -102,11 +102,14 @@ impl Entry {
             return Err("its id must have 1 to 64 letters and digits".into());
         }
         Key::check_env(&self.env).map_err(|why| format!("its env {why}"))?;
-        let Self { id, env, name, tenant, mut roles, queues, created_at, expires_at, sha256 } = self;
+        let Self { id, env, name, tenant, mut roles, queues, created_at, expires_at, sha256 } =
+            self;
         if name.as_ref().is_some_and(|name| {
             name.chars().count() > MAX_NAME || name.chars().any(char::is_control)
         }) {
-            return Err(format!("its name must have at most {MAX_NAME} characters, none of control"));
+            return Err(format!(
+                "its name must have at most {MAX_NAME} characters, none of control"
+            ));
         }
         roles.sort_unstable();
         roles.dedup();

@@ -57,6 +57,7 @@ fn flags_and_variables_say_the_same() {
         .tls_key(Path::new("p"));
     let config = Sources::nowhere().flags(flags).load().unwrap();
     assert_eq!(config.auth.keys.as_deref(), Some(Path::new("k")));
-    let env = [("LONGSHORE__SERVER__INSECURE_BIND", "true"), ("LONGSHORE__SERVER__LISTEN", "0.0.0.0:1")];
+    let env =
+        [("LONGSHORE__SERVER__INSECURE_BIND", "true"), ("LONGSHORE__SERVER__LISTEN", "0.0.0.0:1")];
     assert!(Sources::nowhere().env(env).load().unwrap().server.insecure_bind);
 }

@@ -225,12 +225,7 @@ async fn hold_tenant(
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &TenantHeld { tenant, paused }))
 }
 
-async fn hold(
-    house: &House,
-    caller: &Caller,
-    scope: Scope,
-    pause: bool,
-) -> Result<(), Problem> {
+async fn hold(house: &House, caller: &Caller, scope: Scope, pause: bool) -> Result<(), Problem> {
     let queues = house.engine().queues();
     let (by, tenant) = (caller.by(), caller.tenant());
     if pause {
