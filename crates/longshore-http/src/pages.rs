@@ -67,6 +67,7 @@ pub static PAGES: &[Page] = &[
     page!(HowTo, "howto-dead-letters", "How to deal with dead letters"),
     page!(HowTo, "howto-limits", "How to limit and pause work"),
     page!(HowTo, "howto-reload", "How to change the configuration while it runs"),
+    page!(HowTo, "howto-keys", "How to ask callers for keys, and listen beyond this machine"),
     page!(HowTo, "howto-systemd", "How to run it under systemd"),
     page!(HowTo, "howto-export", "How to export the history of tasks"),
     page!(Reference, "http", "HTTP"),

@@ -4,6 +4,7 @@
 use crate::composition::{Code, registry};
 use crate::config::{Config, Sources};
 use crate::export::{self, Opened};
+use crate::guards::Guards;
 use crate::reload::{InForce, Reloader};
 use crate::service::{Ended, Service, Signals, Started};
 use crate::{Error, drivers};
@@ -11,7 +12,6 @@ use axum::Router;
 use longshore_core::queue::QueueSettings;
 use longshore_core::store::{Retention, Store};
 use longshore_core::{KindName, QueueName};
-use longshore_http::auth::check_bind;
 use longshore_http::{BindError, ConfigView, Door, DoorOptions};
 use longshore_runtime::handler::{BoxHandler, HandlerFn, MissingState, States, boxed};
 use longshore_runtime::layers::{Layer, Stack};
@@ -96,7 +96,8 @@ impl Builder {
         self
     }
 
-    /// Listens there. Loopback only, for now. Default: 127.0.0.1:8080.
+    /// Listens there. Elsewhere than on loopback it takes keys and TLS, which the configuration names.
+    /// Default: 127.0.0.1:8080.
     pub fn listen(mut self, addr: SocketAddr) -> Self {
         self.door.listen = addr;
         self
@@ -169,7 +170,8 @@ impl Builder {
     }
 
     /// Serves these routes too. They must not overlap with Longshore's (`/v1`, `/tasks`, `/docs`,
-    /// the probes, `/metrics`, `/`), nor with each other, nor have a fallback.
+    /// the probes, `/metrics`, `/`), nor with each other, nor have a fallback. Keys are asked for on
+    /// Longshore's routes alone: what guards these is up to the program.
     pub fn routes(self, routes: Router) -> Self {
         self.routes_with(|_| routes)
     }
@@ -282,8 +284,14 @@ impl Builder {
             code.kinds.push(export::kind(name, self.folder(), opened.clone())?);
         }
         let registry = registry(&code, config.as_ref())?;
+        let guards = match config.clone() {
+            Some(config) => guards_of(config).await?,
+            None => Guards::default(),
+        };
+        self.door.keys = guards.keys();
+        self.door.tls = guards.tls();
         // Before anything is made: a refused address must leave nothing behind.
-        check_bind(self.door.listen).map_err(BindError::from)?;
+        self.door.check().map_err(BindError::from)?;
         let (store, shown) = match self.store {
             Place::Url(url) => (drivers::open(&url).await?, url),
             Place::Open(store) => (store, String::new()),
@@ -309,7 +317,7 @@ impl Builder {
             let view = in_force.clone();
             door.config = ConfigView::new(move || view.show());
             let reload = engine.reloader();
-            let reloader = Reloader { sources, code, in_force, reload, store };
+            let reloader = Reloader { sources, code, guards, in_force, reload, store };
             engine.supervisor().add(reloader.component())?;
         }
         let drain = door.drain;
@@ -377,6 +385,7 @@ impl Builder {
         if said("server.listen") {
             self.door.listen = config.server.listen;
         }
+        self.door.insecure_bind |= config.server.insecure_bind;
         if said("server.drain") {
             self.door.drain = config.server.drain;
         }
@@ -406,6 +415,12 @@ impl Builder {
 /// Reads the configuration, off the threads that must not wait.
 async fn read(sources: Sources) -> Result<Config, Error> {
     let read = tokio::task::spawn_blocking(move || sources.load()).await;
+    Ok(read.map_err(std::io::Error::other)??)
+}
+
+/// Reads what guards the door, off the threads that must not wait.
+async fn guards_of(config: Config) -> Result<Guards, Error> {
+    let read = tokio::task::spawn_blocking(move || Guards::open(&config)).await;
     Ok(read.map_err(std::io::Error::other)??)
 }
 

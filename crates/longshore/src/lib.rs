@@ -101,6 +101,8 @@ pub mod config;
 pub mod drivers;
 mod error;
 pub mod export;
+mod guards;
+pub mod keys;
 mod reload;
 mod service;
 

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Service {
     engine: Engine,
     addr: SocketAddr,
+    tls: bool,
     store: String,
     closing: CancellationToken,
     drain: Duration,
@@ -52,7 +53,7 @@ impl Service {
         drain: Duration,
         store: String,
     ) -> Result<Self, GraphError> {
-        let addr = door.local_addr();
+        let (addr, tls) = (door.local_addr(), door.is_tls());
         let closing = CancellationToken::new();
         let door = Doorway {
             door: Mutex::new(Some(door)),
@@ -61,12 +62,17 @@ impl Service {
             needs: vec!["store".to_owned()],
         };
         engine.supervisor().add(door)?;
-        Ok(Self { engine, addr, store, closing, drain, ended: false })
+        Ok(Self { engine, addr, tls, store, closing, drain, ended: false })
     }
 
     /// Returns where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Returns where it listens, as clients of this machine write it.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.addr)
     }
 
     /// Returns the address of the store; empty if it was open already.

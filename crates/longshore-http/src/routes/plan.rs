@@ -1,7 +1,9 @@
 //! Every route there is.
 
 use super::map::Map;
-use super::{dead_letters, docs, health, home, metrics, openapi, operations, queues, tasks};
+use super::{
+    dead_letters, docs, health, home, leases, metrics, openapi, operations, queues, tasks, workers,
+};
 use crate::auth::NoPolicy;
 use crate::house::House;
 use http::Method;
@@ -18,6 +20,13 @@ pub(crate) fn plan() -> Result<Map<House>, NoPolicy> {
         .on(post.clone(), "/v1/tasks/{id}/retry", tasks::retry)?
         .on(post.clone(), "/v1/tasks/{id}/replay", tasks::replay)?
         .on(get.clone(), "/v1/tasks/{id}/attempts", tasks::attempts)?
+        .on(post.clone(), "/v1/leases", leases::take::take)?
+        .on(post.clone(), "/v1/leases/{lease}/complete", leases::end::complete)?
+        .on(post.clone(), "/v1/leases/{lease}/fail", leases::end::fail)?
+        .on(post.clone(), "/v1/leases/{lease}/extend", leases::end::extend)?
+        .on(post.clone(), "/v1/leases/{lease}/release", leases::end::release)?
+        .on(get.clone(), "/v1/workers", workers::list)?
+        .on(post.clone(), "/v1/workers/{worker}/drain", workers::drain)?
         .on(get.clone(), "/v1/config", operations::config)?
         .on(get.clone(), "/v1/audit", operations::audit)?
         .on(get.clone(), "/v1/queues", queues::read::list)?

@@ -140,7 +140,7 @@ impl Outside {
 
     fn remember(&self, leased: &[Leased]) {
         let now = self.context.clock.now();
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given = self.given();
         if given.len() > REMEMBERED {
             given.retain(|_, given| given.expires_at.is_some_and(|at| at > now));
         }
@@ -155,7 +155,7 @@ impl Outside {
     /// Counts an end; of one that another server handed out little is known.
     fn count(&self, lease: &LeaseRef, became: State) {
         let Context { telemetry, clock, .. } = &*self.context;
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner).remove(&lease.token);
+        let given = self.given().remove(&lease.token);
         match given {
             Some(Given { queue, kind, ready_at, started_at, .. }) => {
                 let (waited, ran) = (started_at.since(ready_at), clock.now().since(started_at));
@@ -171,10 +171,10 @@ impl Outside {
         tenant: TenantName,
         lease: &LeaseRef,
     ) -> Result<Option<QueueName>, StoreError> {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let here =
-            given.get(&lease.token).map(|given| (given.tenant == tenant, given.queue.clone()));
-        drop(given);
+        let here = self
+            .given()
+            .get(&lease.token)
+            .map(|given| (given.tenant == tenant, given.queue.clone()));
         match here {
             Some((own, queue)) => Ok(own.then_some(queue)),
             None => Ok(self.context.store.get(tenant, lease.id).await?.map(|task| task.queue)),
@@ -346,6 +346,10 @@ impl Outside {
         let mut noted = self.noted();
         noted.retain(|_, at| now.duration_since(*at) < NOTED_EVERY);
         noted.insert(worker.clone(), now).is_none()
+    }
+
+    fn given(&self) -> MutexGuard<'_, HashMap<Token, Given>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn noted(&self) -> MutexGuard<'_, HashMap<Arc<str>, Instant>> {
