@@ -61,6 +61,7 @@ macro_rules! page {
 pub static PAGES: &[Page] = &[
     page!(Tutorial, "tutorial", "Tutorial"),
     page!(HowTo, "howto-run-a-command", "How to run a command"),
+    page!(HowTo, "howto-pull", "How to write a worker that pulls"),
     page!(HowTo, "howto-push", "How to push tasks to a service of yours"),
     page!(HowTo, "howto-rust-handlers", "How to write handlers in Rust"),
     page!(HowTo, "howto-order-and-unique", "How to keep order, and how to have at most one"),

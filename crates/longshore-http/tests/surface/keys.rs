@@ -2,17 +2,37 @@
 
 use crate::house::engine;
 use http::Method;
+use longshore_core::store::Worker;
 use longshore_core::{Clock, SystemClock, TenantName};
 use longshore_http::auth::{Grant, Key, KeyText, Keyring, POLICIES, Policy, Role};
 use longshore_http::{Door, DoorOptions};
+use longshore_runtime::Engine;
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 /// Is in the payload of the task that others must not see.
 const MARK: &str = "for-acme-alone";
+
+/// A worker that can be drained.
+const WORKER: &str = "w7";
+
+fn worker(engine: &Engine) -> Worker {
+    Worker {
+        id: WORKER.into(),
+        host: String::new(),
+        pid: 0,
+        version: String::new(),
+        started_at: SystemClock.now(),
+        kinds: engine.registry().kinds().map(|kind| kind.name.clone()).collect(),
+        queues: Vec::new(),
+        tasks: Vec::new(),
+        draining: false,
+    }
+}
 
 /// A door that asks for keys, over real HTTP.
 struct Served {
@@ -48,7 +68,10 @@ impl Served {
             keys: Some(ring.clone()),
             ..DoorOptions::default()
         };
-        let door = Door::bind(engine(), options).await.unwrap();
+        let engine = engine();
+        let seen = worker(&engine);
+        engine.store().announce(seen, Vec::new(), Duration::from_secs(60)).await.unwrap();
+        let door = Door::bind(engine, options).await.unwrap();
         let (addr, shutdown) = (door.local_addr(), CancellationToken::new());
         tokio::spawn(door.serve(shutdown.clone()));
         Self { addr, ring, keys: Vec::new(), _open: shutdown.drop_guard() }
@@ -105,11 +128,14 @@ fn filled(template: &str, id: &str) -> String {
         .replace("{page}", "http")
         .replace("{code}", "LS-40001")
         .replace("{file}", "index.html")
+        .replace("{worker}", WORKER)
+        .replace("{lease}", &"A".repeat(43))
 }
 
 fn body(method: &Method, template: &str) -> &'static str {
     match (method.as_str(), template) {
         ("POST", "/v1/tasks" | "/tasks") => r#"{"kind":"hello"}"#,
+        ("POST", "/v1/leases") => r#"{"kinds":["nobody.has"],"worker":"w"}"#,
         ("POST", "/v1/tasks:batch" | "/tasks:batch") => r#"[{"kind":"hello"}]"#,
         ("PATCH", _) => r#"{"backlog":1000000}"#,
         _ => "",
@@ -148,7 +174,9 @@ fn judge(policy: Policy, role: Role, who: Who, method: &Method, template: &str, 
             assert!(!answer.body.contains(MARK), "{at}");
             if policy.is_whole() {
                 assert_eq!(answer.code(), 40303, "{at}");
-            } else if template.ends_with("/tasks") && *method == Method::POST {
+            } else if ["/tasks", "/leases"].iter().any(|end| template.ends_with(end))
+                && *method == Method::POST
+            {
                 assert_eq!(answer.code(), 40303, "{at}");
             } else if template.ends_with(":batch") {
                 assert_eq!(answer.json()["data"]["items"][0]["code"], 40303, "{at}");

@@ -7,6 +7,7 @@ mod batch;
 mod door;
 mod house;
 mod keys;
+mod leases;
 mod letters;
 mod operations;
 mod order;

@@ -9,7 +9,7 @@ use crate::request::body;
 use crate::request::call::fields;
 use crate::request::query::Query;
 use crate::request::value;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 use longshore_core::store::Leased;
@@ -49,8 +49,6 @@ const NAME: usize = 128;
 pub(crate) async fn take(
     State(house): State<House>,
     caller: Caller,
-    Extension(peer): Extension<Peer>,
-    Extension(deliveries): Extension<Deliveries>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
@@ -60,10 +58,11 @@ pub(crate) async fn take(
     for queue in &read.queues {
         caller.must_cover(queue.as_str())?;
     }
+    let host = parts.extensions.get::<Peer>().map(|peer| peer.0.to_string());
     let asked = Asked {
         worker: read.worker,
         version: agent(&parts.headers),
-        host: peer.0.to_string(),
+        host: host.unwrap_or_default(),
         tenant: Some(caller.tenant()),
         queues: read.queues,
         kinds: read.kinds,
@@ -83,6 +82,7 @@ pub(crate) async fn take(
     if leases.is_empty() {
         return Ok(response);
     }
+    let deliveries = parts.extensions.get::<Deliveries>().cloned().unwrap_or_default();
     Ok(deliveries.owe(response, leases, house.engine().clone()))
 }
 
