@@ -67,7 +67,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "kinds: { k: {} }",
-        "1:10: kinds.k: nobody runs this kind: give it a `command` or a `push` URL",
+        "1:10: kinds.k: nobody runs this kind: give it a `command`, a `push` URL or `pull: true`",
     ),
     (
         "kinds: { k: { command: [wc], push: http://h/ } }",

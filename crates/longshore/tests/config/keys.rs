@@ -116,6 +116,7 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
         "kinds: { k: { command: [wc], on_error: [{ match: { code: a }, then: snooze, after: % }] } }",
         ["1s", "2s"],
     ),
+    ("kinds.*.pull", "kinds: { k: { pull: % } }", ["true", "true"]),
     ("retention.success", "retention: { success: % }", ["1d", "2d"]),
     ("retention.failed", "retention: { failed: % }", ["1d", "2d"]),
     ("retention.max_bytes", "retention: { max_bytes: % }", ["1GiB", "2GB"]),
@@ -142,6 +143,7 @@ fn every_key_reaches_the_configuration() {
             "server.tls.cert" | "server.tls.key" | "auth.keys" => {
                 seen(&one).contains("/one\"") && seen(&two).contains("/two\"")
             }
+            "kinds.*.pull" => one.kinds["k"].runner == longshore::config::Runner::Pull,
             _ => seen(&one) != seen(&two),
         };
         assert!(differs, "{key}");
