@@ -16,7 +16,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -25,6 +25,8 @@ use tokio_rustls::server::TlsStream;
 const MAX_FILE: u64 = 1 << 20;
 /// The first byte of a TLS connection: a handshake record.
 const HANDSHAKE: u8 = 0x16;
+/// So much of what such a one sends is read.
+const MAX_PLAIN: u64 = 64 << 10;
 /// What is said to somebody who speaks plain HTTP here.
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
     content-length: 50\r\nconnection: close\r\n\r\nthis port speaks TLS: begin its URL with https://\n";
@@ -163,6 +165,8 @@ impl Tls {
         if stream.peek(&mut first).await? == 1 && first[0] != HANDSHAKE {
             stream.write_all(PLAIN).await?;
             stream.shutdown().await?;
+            // What is left unread would end the connection by a reset, which can outrun the answer.
+            let _ = tokio::io::copy(&mut stream.take(MAX_PLAIN), &mut tokio::io::sink()).await;
             return Err(io::Error::new(io::ErrorKind::InvalidData, "plain HTTP at a TLS port"));
         }
         TlsAcceptor::from(self.identity().config).accept(stream).await

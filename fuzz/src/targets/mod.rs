@@ -1,6 +1,7 @@
 //! Everything that parses what others send.
 
 mod config;
+mod keys;
 mod requests;
 mod schema;
 mod tasks;
@@ -17,6 +18,7 @@ pub fn all() -> Vec<Box<dyn Target>> {
         Box::new(requests::Headers::new()),
         Box::new(config::File::yaml()),
         Box::new(config::File::toml()),
+        Box::new(keys::Keys::new()),
         Box::new(words::Words),
         Box::new(schema::Schemas),
     ]

@@ -118,7 +118,7 @@ mod tests {
                 policy.role().is_some(),
                 "{method} {path}"
             );
-            for role in policy.role() {
+            if let Some(role) = policy.role() {
                 assert!(told.contains(&format!("role `{role}`")), "{method} {path}: {told}");
                 assert!(operation["responses"]["401"].is_object(), "{method} {path}");
             }

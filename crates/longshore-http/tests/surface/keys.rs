@@ -343,3 +343,36 @@ async fn too_many_wrong_keys_have_to_wait_and_a_revoked_one_is_wrong_at_once() {
     let after = waits.head.split_once("retry-after: ").unwrap().1.lines().next().unwrap();
     assert!((1..=60).contains(&after.parse::<u64>().unwrap()), "{}", waits.head);
 }
+
+#[tokio::test]
+async fn what_a_worker_holds_is_ended_by_a_key_of_its_tenant_and_queue_alone() {
+    let mut served = Served::start().await;
+    let enqueue = served.key("acme", &[Role::Enqueue], "*");
+    let own = served.key("acme", &[Role::Work], "def*");
+    let others = [
+        served.key("other", &[Role::Work], "*"),
+        served.key("acme", &[Role::Work], "mail"),
+        served.key("acme", &[Role::Work], "*"),
+    ];
+    let [foreign, mail, colleague] = &others;
+    let post = Method::POST;
+    let ask = r#"{"kinds":["pulled"],"worker":"w"}"#;
+    let taken = async |key| served.ask(Some(key), &post, "/v1/leases", ask).await.json();
+    assert_eq!(taken(&own).await["data"]["tasks"], serde_json::json!([]));
+    served.submit(&enqueue, &format!(r#"{{"kind":"pulled","payload":"{MARK}"}}"#)).await;
+    assert_eq!(taken(foreign).await["data"]["tasks"], serde_json::json!([]));
+    assert_eq!(taken(mail).await["code"], 40303);
+    let task = taken(&own).await["data"]["tasks"][0].clone();
+    assert_eq!(task["payload"], MARK);
+    let lease = task["lease"].as_str().unwrap();
+    for act in ["complete", "fail", "extend", "release"] {
+        for key in [foreign, mail] {
+            let answer =
+                served.ask(Some(key), &post, &format!("/v1/leases/{lease}/{act}"), "").await;
+            assert_eq!(answer.status, 409, "{act}: {answer:?}");
+        }
+    }
+    // Whoever has the lease's name and may work for the tenant may end it.
+    let path = format!("/v1/leases/{lease}/complete");
+    assert_eq!(served.ask(Some(colleague), &post, &path, "").await.status, 200);
+}
