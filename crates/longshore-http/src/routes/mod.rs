@@ -5,6 +5,7 @@ pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod leases;
+pub(crate) mod link;
 pub(crate) mod map;
 pub(crate) mod metrics;
 pub(crate) mod openapi;

@@ -5,6 +5,7 @@
 
 mod name;
 mod outside;
+pub mod wire;
 
 pub use name::{BadLease, LeaseName};
 pub use outside::{Asked, LateLease, LeaseRefused, MIN_LEASE, Outside, Standing};

@@ -6,7 +6,7 @@ use longshore_core::attempt::TaskError;
 use longshore_core::rule::apply;
 use longshore_core::store::{
     Act, ActKind, Claim, Ending, Extend, Hold, KnownKind, LeaseRef, LeaseState, Leased, Recorded,
-    Share, StoreError, Want, Worker,
+    Share, StoreError, Told, Want, Worker,
 };
 use longshore_core::{
     Budget, Fault, KindName, Outcome, Payload, QueueName, RetryPolicy, Span, State, Task,
@@ -136,6 +136,56 @@ impl Outside {
         }
         self.remember(&leased);
         Ok(leased)
+    }
+
+    /// Hands tasks out to a linked worker. Dropping the future hands out nothing.
+    pub async fn claim(&self, claim: Claim) -> Result<Vec<Leased>, StoreError> {
+        let leased = self.context.store.claim(claim).await?;
+        self.remember(&leased);
+        Ok(leased)
+    }
+
+    /// Takes the ends that a linked worker tells.
+    pub async fn record_all(&self, ends: Vec<Ending>) -> Result<Vec<Recorded>, StoreError> {
+        let leases: Vec<LeaseRef> = ends.iter().map(|end| end.lease).collect();
+        let recorded = self.context.store.record(ends).await?;
+        for (lease, recorded) in leases.iter().zip(&recorded) {
+            self.emit(lease, recorded);
+        }
+        Ok(recorded)
+    }
+
+    /// Notes that a linked worker lives, and which kinds it runs.
+    pub async fn announce(
+        &self,
+        worker: Worker,
+        kinds: Vec<KnownKind>,
+        lasts: Duration,
+    ) -> Result<Told, StoreError> {
+        let cx = &self.context;
+        let registry = cx.live.registry();
+        let news = kinds.iter().any(|kind| registry.kind(kind.name.as_str()).is_none());
+        let told = cx.store.announce(worker, kinds, lasts).await?;
+        if news {
+            cx.live.learn(&*cx.store).await?;
+        }
+        Ok(told)
+    }
+
+    /// Tells those who wait, and counts.
+    fn emit(&self, lease: &LeaseRef, recorded: &Recorded) {
+        let cx = &self.context;
+        match recorded {
+            Recorded::Applied { state, next_at, others, .. } => {
+                cx.hub.emit(lease.id, *state);
+                cx.hub.emit_all(others);
+                if let Some(at) = next_at {
+                    cx.nudge.due(*at);
+                }
+                self.count(lease, *state);
+            }
+            Recorded::Stale => cx.telemetry.stale(),
+        }
     }
 
     fn remember(&self, leased: &[Leased]) {
@@ -272,22 +322,11 @@ impl Outside {
     }
 
     async fn record(&self, ending: Ending) -> Result<Standing, LeaseRefused> {
-        let cx = &self.context;
-        let lease = ending.lease;
-        match cx.store.record(vec![ending]).await?.pop() {
-            Some(Recorded::Applied { state, next_at, others, .. }) => {
-                cx.hub.emit(lease.id, state);
-                cx.hub.emit_all(&others);
-                if let Some(at) = next_at {
-                    cx.nudge.due(at);
-                }
-                self.count(&lease, state);
+        match self.record_all(vec![ending]).await?.pop() {
+            Some(Recorded::Applied { state, next_at, .. }) => {
                 Ok(Standing { state, next_at: next_at.filter(|_| !state.is_end()) })
             }
-            Some(Recorded::Stale) | None => {
-                cx.telemetry.stale();
-                Err(LeaseRefused::Late)
-            }
+            Some(Recorded::Stale) | None => Err(LeaseRefused::Late),
         }
     }
 
