@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::{
     bench, completions, config, dead_letters, dev, doctor, enqueue, explain, key, log, man,
 };
-use crate::{queues, serve, tasks};
+use crate::{queues, serve, tasks, worker};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// A task queue and its workers in one process
@@ -33,6 +33,7 @@ enum Command {
     Dev(dev::Dev),
     /// Runs the service as the configuration describes it
     Serve(serve::Serve),
+    Worker(Box<worker::Worker>),
     Enqueue(Box<enqueue::Enqueue>),
     /// Looks at tasks, waits for them, acts on them
     #[command(subcommand)]
@@ -67,12 +68,13 @@ impl Cli {
     /// Runs what was asked for.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         // The services begin to log once they know how.
-        if !matches!(self.command, Command::Dev(_) | Command::Serve(_)) {
+        if !matches!(self.command, Command::Dev(_) | Command::Serve(_) | Command::Worker(_)) {
             log::install(false);
         }
         match self.command {
             Command::Dev(dev) => dev.run().map(|()| Exit::Fine),
             Command::Serve(serve) => serve.run().map(|()| Exit::Fine),
+            Command::Worker(worker) => worker.run().map(|()| Exit::Fine),
             Command::Bench(bench) => bench.run().map(|()| Exit::Fine),
             Command::Enqueue(enqueue) => enqueue.run(),
             Command::Tasks(tasks) => tasks.run(),

@@ -31,6 +31,7 @@ mod running;
 mod serve;
 mod tasks;
 mod threads;
+mod worker;
 
 use clap::Parser;
 use std::process::ExitCode;

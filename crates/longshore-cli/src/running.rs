@@ -93,7 +93,7 @@ impl Running {
             Ended::Failed(failed, report) => (Some(failed), report),
         };
         if let Some(file) = &self.stop_report {
-            write(file, &report)?;
+            write_report(file, &report)?;
         }
         match failed {
             None => Ok(()),
@@ -112,7 +112,7 @@ pub(crate) fn say_ready(service: &Service) {
     );
 }
 
-fn write(file: &Path, report: &StopReport) -> Result<(), Failure> {
+pub(crate) fn write_report(file: &Path, report: &StopReport) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
     text.push('\n');
     std::fs::write(file, text).map_err(Failure::system("cannot write the stop report"))

@@ -10,7 +10,7 @@ use crate::service::{Ended, Service, Signals, Started};
 use crate::{Error, drivers};
 use axum::Router;
 use longshore_core::queue::QueueSettings;
-use longshore_core::store::{Retention, Store};
+use longshore_core::store::{Hold, Retention, Store};
 use longshore_core::{KindName, QueueName};
 use longshore_http::{BindError, ConfigView, Door, DoorOptions};
 use longshore_runtime::handler::{BoxHandler, HandlerFn, MissingState, States, boxed};
@@ -22,6 +22,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a linked worker holds a task without another word.
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
 
 type Make = Box<dyn FnOnce(&States) -> Result<BoxHandler, MissingState> + Send>;
 type Adjust = Box<dyn FnOnce(Kind) -> Kind + Send>;
@@ -44,12 +47,23 @@ pub struct Builder {
     sources: Option<Sources>,
     on_config: Option<Told>,
     export: bool,
+    door_opens: bool,
 }
 
 /// Where tasks are kept.
 enum Place {
     Url(String),
     Open(Arc<dyn Store>),
+    /// At a server, of which this is a worker.
+    Linked(Arc<dyn Store>),
+}
+
+/// What is ready before a door opens.
+struct Ready {
+    engine: Engine,
+    door: DoorOptions,
+    routes: Vec<Routes>,
+    shown: String,
 }
 
 impl fmt::Debug for Builder {
@@ -80,6 +94,7 @@ pub fn builder() -> Builder {
         sources: None,
         on_config: None,
         export: false,
+        door_opens: false,
     }
 }
 
@@ -93,6 +108,14 @@ impl Builder {
     /// Keeps tasks in a store that is open already.
     pub fn open_store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Place::Open(store);
+        self
+    }
+
+    /// Gets its tasks from a server, as one of its workers: see [`Builder::work`]. Tasks are held for 15 s at a
+    /// time, and held on to every 5 s.
+    #[cfg(feature = "client")]
+    pub fn link(mut self, client: crate::Client) -> Self {
+        self.store = Place::Linked(crate::link::Linked::to(client));
         self
     }
 
@@ -262,6 +285,69 @@ impl Builder {
     }
 
     async fn start_by(mut self, signals: Option<&Signals>) -> Result<Started, Error> {
+        self.door_opens = true;
+        let Some(ready) = self.prepare(signals).await? else {
+            return Ok(Started::Stopped(StopReport::default()));
+        };
+        let Ready { engine, door, routes, shown } = ready;
+        let drain = door.drain;
+        let opened = open(&engine, door, routes, shown);
+        let opened = match signals {
+            None => opened.await,
+            Some(signals) => tokio::select! {
+                biased;
+                () = signals.asked() => {
+                    tracing::info!("stopping before everything was ready");
+                    let report = signals.hurry(&engine, engine.stop(drain)).await;
+                    return Ok(Started::Stopped(report));
+                }
+                opened = opened => opened,
+            },
+        };
+        match opened {
+            Ok(service) => Ok(Started::Running(Box::new(service))),
+            Err(error) => {
+                engine.stop(Duration::ZERO).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs tasks without taking any in: there is no door. Returns after SIGINT or SIGTERM, when what
+    /// ran has ended or was given back. `started` is told once everything runs.
+    pub async fn work(
+        self,
+        signals: Signals,
+        started: impl FnOnce(&Engine),
+    ) -> Result<Ended, Error> {
+        let Some(Ready { engine, door, .. }) = self.prepare(Some(&signals)).await? else {
+            return Ok(Ended::Asked(StopReport::default()));
+        };
+        let failed = tokio::select! {
+            biased;
+            () = signals.asked() => None,
+            failed = engine.failed() => Some(failed),
+            settled = engine.started() => {
+                if let Err(error) = settled {
+                    engine.stop(Duration::ZERO).await;
+                    return Err(error.into());
+                }
+                started(&engine);
+                tokio::select! {
+                    () = signals.asked() => None,
+                    failed = engine.failed() => Some(failed),
+                }
+            }
+        };
+        if let Some(failed) = failed {
+            return Ok(Ended::Failed(failed, engine.stop(Duration::ZERO).await));
+        }
+        tracing::info!(deadline = ?door.drain, "draining; a second signal cuts it short");
+        Ok(Ended::Asked(signals.hurry(&engine, engine.stop(door.drain)).await))
+    }
+
+    /// Everything up to the engine; nothing if a signal came meanwhile.
+    async fn prepare(mut self, signals: Option<&Signals>) -> Result<Option<Ready>, Error> {
         let opened = Opened::default();
         let sources = self.sources.take();
         let code = self.code()?;
@@ -285,26 +371,31 @@ impl Builder {
         }
         let registry = registry(&code, config.as_ref())?;
         let guards = match config.clone() {
-            Some(config) => guards_of(config).await?,
-            None => Guards::default(),
+            Some(config) if self.door_opens => guards_of(config).await?,
+            _ => Guards::default(),
         };
         self.door.keys = guards.keys();
         self.door.tls = guards.tls();
-        // Before anything is made: a refused address must leave nothing behind.
-        self.door.check().map_err(BindError::from)?;
+        if self.door_opens {
+            // Before anything is made: a refused address must leave nothing behind.
+            self.door.check().map_err(BindError::from)?;
+        }
+        let linked = matches!(self.store, Place::Linked(_));
         let (store, shown) = match self.store {
             Place::Url(url) => (drivers::open(&url).await?, url),
-            Place::Open(store) => (store, String::new()),
+            Place::Open(store) | Place::Linked(store) => (store, String::new()),
         };
         if signals.is_some_and(Signals::are_here) {
             store.close().await.map_err(Failed::Store)?;
-            return Ok(Started::Stopped(StopReport::default()));
+            return Ok(None);
         }
         // Nobody else has it.
         let _ = opened.set(store.clone());
         let options = Options {
             retention: self.retention,
             consume: self.consume,
+            upkeep: !linked,
+            hold: if linked { Hold::Lease { lasts: Some(LEASE) } } else { Hold::Process },
             layers: self.layers,
             components: self.components,
             hooks: self.hooks,
@@ -320,27 +411,7 @@ impl Builder {
             let reloader = Reloader { sources, code, guards, in_force, reload, store };
             engine.supervisor().add(reloader.component())?;
         }
-        let drain = door.drain;
-        let opened = open(&engine, door, self.routes, shown);
-        let opened = match signals {
-            None => opened.await,
-            Some(signals) => tokio::select! {
-                biased;
-                () = signals.asked() => {
-                    tracing::info!("stopping before everything was ready");
-                    let report = signals.hurry(&engine, engine.stop(drain)).await;
-                    return Ok(Started::Stopped(report));
-                }
-                opened = opened => opened,
-            },
-        };
-        match opened {
-            Ok(service) => Ok(Started::Running(Box::new(service))),
-            Err(error) => {
-                engine.stop(Duration::ZERO).await;
-                Err(error)
-            }
-        }
+        Ok(Some(Ready { engine, door, routes: self.routes, shown }))
     }
 
     /// Starts, and runs until SIGINT or SIGTERM; then drains. A second signal cuts that short.
@@ -379,7 +450,7 @@ impl Builder {
     /// Takes over what the configuration says; its defaults give way to what the code says.
     fn lay_over(&mut self, config: &Config) {
         let said = |key: &str| config.origin(key).is_some_and(|origin| !origin.is_default());
-        if said("store") {
+        if said("store") && !matches!(self.store, Place::Linked(_)) {
             self.store = Place::Url(config.store.expose().to_owned());
         }
         if said("server.listen") {
@@ -407,7 +478,7 @@ impl Builder {
     fn folder(&self) -> PathBuf {
         match &self.store {
             Place::Url(url) => drivers::folder(url),
-            Place::Open(_) => PathBuf::from("."),
+            Place::Open(_) | Place::Linked(_) => PathBuf::from("."),
         }
     }
 }

@@ -103,6 +103,8 @@ mod error;
 pub mod export;
 mod guards;
 pub mod keys;
+#[cfg(feature = "client")]
+mod link;
 mod reload;
 mod service;
 

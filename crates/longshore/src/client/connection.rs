@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Begins a request to the path of these segments.
-    pub(super) fn ask(&self, method: Method, path: &[&str]) -> Ask<'_> {
+    pub(crate) fn ask(&self, method: Method, path: &[&str]) -> Ask<'_> {
         let mut url = self.base.clone();
         // Every http(s) URL has segments.
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -106,11 +106,11 @@ impl Client {
         }
     }
 
-    pub(super) fn get(&self, path: &[&str]) -> Ask<'_> {
+    pub(crate) fn get(&self, path: &[&str]) -> Ask<'_> {
         self.ask(Method::GET, path)
     }
 
-    pub(super) fn post(&self, path: &[&str]) -> Ask<'_> {
+    pub(crate) fn post(&self, path: &[&str]) -> Ask<'_> {
         self.ask(Method::POST, path)
     }
 }
@@ -133,7 +133,7 @@ fn base_of(url: &str) -> Result<Url, ClientError> {
 
 /// One request.
 #[derive(Debug, Clone)]
-pub(super) struct Ask<'a> {
+pub(crate) struct Ask<'a> {
     client: &'a Client,
     method: Method,
     url: Url,
@@ -154,24 +154,24 @@ impl Ask<'_> {
     }
 
     /// Sends JSON.
-    pub(super) fn body(mut self, json: impl Into<bytes::Bytes>) -> Self {
+    pub(crate) fn body(mut self, json: impl Into<bytes::Bytes>) -> Self {
         self.body = Some(json.into());
         self
     }
 
     /// Lets the service take this much longer, which is asked for.
-    pub(super) fn wait(mut self, wait: Duration) -> Self {
+    pub(crate) fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
     }
 
     /// Sends it and reads a success.
-    pub(super) async fn read<T: DeserializeOwned>(self) -> Result<T, ClientError> {
+    pub(crate) async fn read<T: DeserializeOwned>(self) -> Result<T, ClientError> {
         self.answer().await?.success()?.read()
     }
 
     /// Sends it, and returns whatever is answered.
-    pub(super) async fn answer(self) -> Result<Answer, ClientError> {
+    pub(crate) async fn answer(self) -> Result<Answer, ClientError> {
         let waited = self.client.timeout + self.wait;
         let mut url = self.url.clone();
         url.set_query(None);
@@ -221,7 +221,7 @@ impl Ask<'_> {
 
 /// One answer, read to its end.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -246,7 +246,7 @@ struct Field {
 
 impl Answer {
     /// Returns it if it is a success, else what the service says is wrong.
-    pub(super) fn success(self) -> Result<Self, ClientError> {
+    pub(crate) fn success(self) -> Result<Self, ClientError> {
         let status = self.status;
         if (200..300).contains(&status) {
             return Ok(self);

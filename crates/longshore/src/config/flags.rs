@@ -20,6 +20,11 @@ impl Flags {
         self.set("--data", &["store"], format!("embedded:{}", folder.display()))
     }
 
+    /// Sets `store`, as `--store`.
+    pub fn store(self, url: &str) -> Self {
+        self.set("--store", &["store"], url.to_owned())
+    }
+
     /// Sets `auth.keys` to the file of the keys, as `--keys`.
     pub fn keys(self, file: &Path) -> Self {
         self.set("--keys", &["auth", "keys"], format!("file:{}", file.display()))
