@@ -8,6 +8,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Names a server that is there already, as `postgres://user@host:port/database`.
@@ -151,6 +152,42 @@ impl Drop for PostgresServer {
     fn drop(&mut self) {
         self.kill();
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The server that the tests of one binary share.
+static SHARED: Mutex<Option<Result<Shared, String>>> = Mutex::new(None);
+
+#[derive(Debug)]
+struct Shared {
+    url: String,
+    server: Option<PostgresServer>,
+}
+
+/// Returns the address of a server that all tests of this binary share: that of [`VARIABLE`], or one that is
+/// started when this is first called. Tells what is missing if there is none.
+pub fn shared() -> Result<String, String> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = shared.get_or_insert_with(|| match std::env::var(VARIABLE) {
+        Ok(url) => Ok(Shared { url, server: None }),
+        Err(_) => {
+            let server = PostgresServer::start().map_err(|why| format!("needs PostgreSQL: {why}"))?;
+            Ok(Shared { url: server.url(), server: Some(server) })
+        }
+    });
+    found.as_ref().map(|shared| shared.url.clone()).map_err(Clone::clone)
+}
+
+/// Starts the shared server, or tells what is missing.
+pub fn needed() -> Result<(), String> {
+    shared().map(|_| ())
+}
+
+/// Stops the shared server, if it was started here.
+pub fn stop_shared() {
+    let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Ok(Shared { server: Some(server), .. })) = shared {
+        drop(server);
     }
 }
 
