@@ -12,6 +12,8 @@
 pub mod accounting;
 mod clock;
 pub mod model;
+#[doc(hidden)]
+pub mod needy;
 pub mod postgres;
 pub mod store;
 

@@ -51,6 +51,7 @@ impl PostgresServer {
         if !made.status.success() {
             return Err(format!("initdb: {}", String::from_utf8_lossy(&made.stderr)));
         }
+        server.demand_passwords()?;
         server.run()?;
         Ok(server)
     }
@@ -91,6 +92,14 @@ impl PostgresServer {
 
     fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// Everybody is trusted, but the user `locked` needs a password.
+    fn demand_passwords(&self) -> Result<(), String> {
+        let file = self.data().join("pg_hba.conf");
+        let rules = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        std::fs::write(&file, format!("host all locked all scram-sha-256\n{rules}"))
+            .map_err(|error| error.to_string())
     }
 
     fn reap(&mut self) {
@@ -171,7 +180,8 @@ pub fn shared() -> Result<String, String> {
     let found = shared.get_or_insert_with(|| match std::env::var(VARIABLE) {
         Ok(url) => Ok(Shared { url, server: None }),
         Err(_) => {
-            let server = PostgresServer::start().map_err(|why| format!("needs PostgreSQL: {why}"))?;
+            let server =
+                PostgresServer::start().map_err(|why| format!("needs PostgreSQL: {why}"))?;
             Ok(Shared { url: server.url(), server: Some(server) })
         }
     });

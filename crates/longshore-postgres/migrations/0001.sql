@@ -166,6 +166,7 @@ CREATE TABLE instances(
     name text,
     beats bigint NOT NULL DEFAULT 0,
     opened_at bigint NOT NULL,
+    lasts bigint NOT NULL,                   -- without a beat for so long it has died
     fate smallint NOT NULL DEFAULT 0         -- 0 lives, 1 died, 2 lost in an outage
 ) WITH (fillfactor = 50);
 
@@ -208,3 +209,54 @@ CREATE TABLE inbox(
     done_at bigint NOT NULL,
     PRIMARY KEY(task, step)
 );
+
+-- Submits a plain task from any language, inside of the caller's transaction. It is seen by workers
+-- within two seconds of the commit. Nothing is checked against what servers know of the kind.
+CREATE FUNCTION submit(
+    kind text,
+    payload json DEFAULT 'null',
+    queue text DEFAULT 'default',
+    tenant text DEFAULT 'default',
+    priority integer DEFAULT 4,
+    run_at timestamptz DEFAULT NULL,
+    max_attempts integer DEFAULT 4,
+    timeout interval DEFAULT interval '5 minutes',
+    id uuid DEFAULT gen_random_uuid()
+) RETURNS uuid LANGUAGE plpgsql SET search_path FROM CURRENT AS $body$
+#variable_conflict use_column
+DECLARE
+    now_ms CONSTANT bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
+    due_ms CONSTANT bigint := floor(extract(epoch FROM submit.run_at) * 1000);
+    timeout_ms CONSTANT bigint := floor(extract(epoch FROM submit.timeout) * 1000);
+    later CONSTANT boolean := coalesce(due_ms > now_ms, false);
+    body CONSTANT bytea := convert_to(submit.payload::text, 'UTF8');
+    place bigint;
+BEGIN
+    IF submit.kind !~ '^[a-z0-9][a-z0-9._-]{0,127}$' OR submit.queue !~ '^[a-z0-9][a-z0-9._-]{0,127}$'
+        OR submit.tenant !~ '^[a-z0-9][a-z0-9._-]{0,127}$' THEN
+        RAISE EXCEPTION 'kind, queue and tenant must match [a-z0-9][a-z0-9._-]{0,127}' USING ERRCODE = '22023';
+    END IF;
+    IF submit.priority NOT BETWEEN 0 AND 9 OR submit.max_attempts NOT BETWEEN 1 AND 100
+        OR timeout_ms NOT BETWEEN 100 AND 86400000 OR octet_length(body) > 1048576 THEN
+        RAISE EXCEPTION 'priority must be 0..9, max_attempts 1..100, timeout 100 ms..24 h, payload at most 1 MiB'
+            USING ERRCODE = '22023';
+    END IF;
+    LOCK TABLE tasks IN ROW EXCLUSIVE MODE;
+    INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, due, priority, max_attempts, created_at,
+        run_at, timeout, payload)
+    VALUES (nextval('task_seq'), submit.id, submit.tenant, submit.queue, submit.kind,
+        CASE WHEN later THEN 0 ELSE 1 END, CASE WHEN later THEN 0 ELSE 1 END,
+        CASE WHEN NOT later THEN now_ms - submit.priority * 30000::bigint END, CASE WHEN later THEN due_ms END,
+        submit.priority, submit.max_attempts, now_ms, coalesce(due_ms, now_ms), timeout_ms, body)
+    RETURNING seq INTO place;
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+    VALUES (1, 400 + octet_length(body), CASE WHEN later THEN 0 ELSE 1 END, submit.tenant, submit.queue, submit.kind);
+    IF NOT later THEN
+        INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+        VALUES (1, 0, 8, submit.tenant, submit.queue, submit.kind);
+        INSERT INTO outbox(seq, queue, relayed)
+        SELECT place, carriers.queue, false FROM carriers WHERE carriers.queue = submit.queue;
+    END IF;
+    RETURN submit.id;
+END
+$body$;

@@ -3,9 +3,7 @@
 use crate::engine::{DEADLINE, Engine, Phase, give_up, in_time, pause};
 use crate::error::Trouble;
 use crate::jobs::{RecordAll, SetAside};
-use crate::tasks::{
-    After, Columns, Locked, Marks, Taker, claim_want, note_claimed,
-};
+use crate::tasks::{After, Columns, Locked, Marks, Taker, claim_want, note_claimed};
 use futures_util::future::try_join;
 use longshore_core::store::{Claim, Ending, Leased, StoreError, Want};
 use longshore_core::{Verdict, failpoint};

@@ -81,12 +81,18 @@ impl Phase {
 }
 
 impl Engine {
-    pub(crate) fn new(base: Arc<Base>, links: Links, name: Option<String>, handle: Handle) -> Self {
+    pub(crate) fn new(
+        base: Arc<Base>,
+        links: Links,
+        pulse: Pulse,
+        name: Option<String>,
+        handle: Handle,
+    ) -> Self {
         Self {
             base,
             links,
             hub: Hub::default(),
-            pulse: Pulse::default(),
+            pulse,
             accepts: Accepts::default(),
             records: Records::default(),
             handle,
@@ -134,7 +140,10 @@ impl Engine {
     }
 
     /// Runs a request, on the store's own threads.
-    pub(crate) async fn run<J: Job + Sync>(self: &Arc<Self>, job: J) -> Result<J::Answer, StoreError> {
+    pub(crate) async fn run<J: Job + Sync>(
+        self: &Arc<Self>,
+        job: J,
+    ) -> Result<J::Answer, StoreError> {
         let _call = self.enter().await?;
         let engine = self.clone();
         self.spawned(async move { engine.perform(&job).await }).await
@@ -188,10 +197,7 @@ impl Engine {
         };
         let (after, tick) = (desk.after, desk.tick);
         phase.commits();
-        link.client()
-            .batch_execute("COMMIT")
-            .await
-            .map_err(|error| Trouble::of_commit(&error))?;
+        link.client().batch_execute("COMMIT").await.map_err(|error| Trouble::of_commit(&error))?;
         link.cleanse();
         failpoint::pass("store.committed")?;
         self.settle(after, tick);
@@ -227,7 +233,9 @@ impl Engine {
     /// Asks the database something, on the store's own threads.
     pub(crate) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
-        question: impl FnOnce(Arc<Self>, Link) -> BoxFuture<'static, Result<T, Trouble>> + Send + 'static,
+        question: impl FnOnce(Arc<Self>, Link) -> BoxFuture<'static, Result<T, Trouble>>
+        + Send
+        + 'static,
     ) -> Result<T, StoreError> {
         let _call = self.enter().await?;
         let engine = self.clone();

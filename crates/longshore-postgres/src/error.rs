@@ -15,7 +15,9 @@ pub enum OpenError {
         why: String,
     },
     /// Nobody answers there.
-    #[error("cannot reach PostgreSQL at {place}: {why}; check the address, and that the server runs and may be reached from here")]
+    #[error(
+        "cannot reach PostgreSQL at {place}: {why}; check the address, and that the server runs and may be reached from here"
+    )]
     Unreachable {
         /// Where it should be.
         place: String,
@@ -23,7 +25,9 @@ pub enum OpenError {
         why: String,
     },
     /// The user, the password or the database is not right.
-    #[error("PostgreSQL at {place} lets us not in: {why}; check user, password and database in the address, and pg_hba.conf")]
+    #[error(
+        "PostgreSQL at {place} lets us not in: {why}; check user, password and database in the address, and pg_hba.conf"
+    )]
     Refused {
         /// Where.
         place: String,
@@ -31,7 +35,9 @@ pub enum OpenError {
         why: String,
     },
     /// The two could not agree on TLS.
-    #[error("no TLS with PostgreSQL at {place}: {why}; check sslmode and sslrootcert in the address, and `ssl` of the server")]
+    #[error(
+        "no TLS with PostgreSQL at {place}: {why}; check sslmode and sslrootcert in the address, and `ssl` of the server"
+    )]
     Tls {
         /// Where.
         place: String,
@@ -39,7 +45,9 @@ pub enum OpenError {
         why: String,
     },
     /// The user may not do what is needed.
-    #[error("the user of the address may not use {place}: {why}; grant CREATE on the database, or make the schema and its owner this user")]
+    #[error(
+        "the user of the address may not use {place}: {why}; grant CREATE on the database, or make the schema and its owner this user"
+    )]
     Rights {
         /// Where.
         place: String,
@@ -47,7 +55,9 @@ pub enum OpenError {
         why: String,
     },
     /// A later version made the schema.
-    #[error("{place} was made by a later version (format {found}, this program knows {known}); use that version")]
+    #[error(
+        "{place} was made by a later version (format {found}, this program knows {known}); use that version"
+    )]
     TooNew {
         /// Where.
         place: String,
@@ -72,8 +82,15 @@ impl OpenError {
         let (place, why) = (place.to_owned(), told(error));
         let Some(state) = error.code() else {
             let text = why.to_lowercase();
-            let tls = ["tls", "certificate", "ssl"].iter().any(|word| text.contains(word));
-            return if tls { Self::Tls { place, why } } else { Self::Unreachable { place, why } };
+            let tells_of = |words: &[&str]| words.iter().any(|word| text.contains(word));
+            // The client's own errors have no codes.
+            return if tells_of(&["password", "authentication"]) {
+                Self::Refused { place, why }
+            } else if tells_of(&["tls", "certificate", "ssl"]) {
+                Self::Tls { place, why }
+            } else {
+                Self::Unreachable { place, why }
+            };
         };
         match state.code() {
             "28P01" | "28000" | "3D000" => Self::Refused { place, why },
@@ -140,7 +157,9 @@ impl Trouble {
         let Some(state) = error.code() else {
             return Self::Away(why);
         };
-        if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
+        if *state == SqlState::T_R_SERIALIZATION_FAILURE
+            || *state == SqlState::T_R_DEADLOCK_DETECTED
+        {
             return Self::Again(why);
         }
         match state.code() {
@@ -179,7 +198,9 @@ impl Trouble {
         match self {
             Self::Full => StoreError::Full,
             Self::Late(_) => StoreError::Deadline { waited },
-            Self::Away(why) | Self::Again(why) | Self::Failed(why) => StoreError::Unavailable { why },
+            Self::Away(why) | Self::Again(why) | Self::Failed(why) => {
+                StoreError::Unavailable { why }
+            }
             Self::Unknown(why) => StoreError::Unknown { why },
         }
     }

@@ -71,7 +71,8 @@ impl Engine {
     }
 
     async fn accept_plain(&self, group: Vec<Accepting>) {
-        let tasks: Vec<&NewTask> = group.iter().flat_map(|of| &of.load).map(|task| &**task).collect();
+        let tasks: Vec<&NewTask> =
+            group.iter().flat_map(|of| &of.load).map(|task| &**task).collect();
         match self.accept_at_once(&tasks).await {
             Ok(answers) => {
                 let mut answers = answers.into_iter();

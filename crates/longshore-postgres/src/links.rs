@@ -74,10 +74,6 @@ impl Links {
         Self { address, work, read, gate: Mutex::default() }
     }
 
-    pub(crate) fn address(&self) -> &Address {
-        &self.address
-    }
-
     /// Takes a connection for work.
     pub(crate) async fn work(&self) -> Result<Link, Trouble> {
         self.take(&self.work).await
@@ -98,9 +94,9 @@ impl Links {
             Err(PoolError::Timeout(_)) => {
                 Err(Trouble::Late("all connections to the database are in use".to_owned()))
             }
-            Err(PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error))) => {
-                Err(self.shut(told(&error)))
-            }
+            Err(
+                PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)),
+            ) => Err(self.shut(told(&error))),
             Err(error) => Err(Trouble::Away(error.to_string())),
         }
     }
@@ -128,7 +124,8 @@ impl Links {
     /// Makes a connection outside of the pools. Its second half has to be driven.
     pub(crate) async fn own(
         &self,
-    ) -> Result<(Client, Connection<Socket, crate::tls::Stream<Socket>>), tokio_postgres::Error> {
+    ) -> Result<(Client, Connection<Socket, crate::tls::Stream<Socket>>), tokio_postgres::Error>
+    {
         self.address.config.connect(self.address.tls.clone()).await
     }
 

@@ -87,7 +87,8 @@ impl<'a> Search<'a> {
             let floor = top.saturating_sub(step);
             let wanted = limit + 1 - found.len();
             let rows = self.between(floor, below, wanted).await?;
-            below = if rows.len() < wanted { floor } else { rows.last().map_or(floor, |row| row.seq) };
+            below =
+                if rows.len() < wanted { floor } else { rows.last().map_or(floor, |row| row.seq) };
             found.extend(rows.into_iter().filter(|row| self.fits(row)));
             if self.is_indexed() {
                 step = (step * 8).min(LONGEST_STEP);
@@ -119,8 +120,7 @@ impl<'a> Search<'a> {
 
     /// Returns how many tasks fit, as the counters say.
     async fn count(&self) -> Result<usize, Trouble> {
-        let mut sql =
-            String::from("SELECT coalesce(sum(n), 0)::int8 FROM counts WHERE state < 8");
+        let mut sql = String::from("SELECT coalesce(sum(n), 0)::int8 FROM counts WHERE state < 8");
         if !self.states.is_empty() {
             sql.push_str(&format!(" AND state IN ({})", numbers(&self.states)));
         }

@@ -6,8 +6,9 @@ use crate::error::OpenError;
 use crate::jobs::TakeOver;
 use crate::links::Links;
 use crate::options::{Address, Options};
+use crate::pulse::{self, Pulse};
 use crate::survey::Survey;
-use crate::{pulse, schema, signal};
+use crate::{schema, signal};
 use longshore_core::task::Durability;
 use longshore_core::{failpoint, store::StoreError};
 use std::sync::Arc;
@@ -57,8 +58,15 @@ async fn begin(
     let (epoch, durability) = signed.await.map_err(|_| late())??;
     let base = Base::new(address.schema.clone(), options.clock.clone(), durability, epoch);
     let links = Links::new(address, options.connections);
-    let engine = Arc::new(Engine::new(Arc::new(base), links, name.clone(), handle));
-    let unfit = |error: StoreError| OpenError::Unfit { place: place.clone(), why: error.to_string() };
+    let engine = Arc::new(Engine::new(
+        Arc::new(base),
+        links,
+        Pulse::new(options.beat),
+        name.clone(),
+        handle,
+    ));
+    let unfit =
+        |error: StoreError| OpenError::Unfit { place: place.clone(), why: error.to_string() };
     while engine.perform(&TakeOver { name: name.clone(), epoch }).await.map_err(unfit)? {}
     let survey = async {
         let link = engine.links.read().await?;
@@ -86,10 +94,14 @@ async fn sign_in(options: &Options, address: &Address) -> Result<(i32, Durabilit
     schema::prepare(&mut client, address).await?;
     failpoint::pass("boot.migrated").map_err(broken)?;
     client
-        .batch_execute(&format!("SET search_path = \"{}\"; SET synchronous_commit = on", address.schema))
+        .batch_execute(&format!(
+            "SET search_path = \"{}\"; SET synchronous_commit = on",
+            address.schema
+        ))
         .await
         .map_err(failed)?;
-    let epoch = pulse::sign_in(&client, options.name.as_deref(), options.clock.now().0).await;
+    let epoch =
+        pulse::sign_in(&client, options.name.as_deref(), options.clock.now().0, options.beat).await;
     let epoch = epoch.map_err(failed)?;
     failpoint::pass("boot.epoch_synced").map_err(broken)?;
     let standby = client

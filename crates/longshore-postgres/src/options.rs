@@ -9,16 +9,22 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+/// Between two signs of life.
+const BEAT: Duration = Duration::from_secs(5);
+
 /// How a store is opened.
 #[derive(Clone)]
 pub struct Options {
     /// Where the database is: `postgres://user:password@host:port/database?schema=longshore&sslmode=verify-full`.
     pub url: String,
     /// The name of this server, if it has one that outlives restarts: whoever held tasks under the same name
-    /// is dead. Without it, that is known a lease (15 s) later.
+    /// is dead. Without it, that is known three [beats](Options::beat) later.
     pub name: Option<String>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// How often it gives a sign of life. Without one for three times as long it is taken for dead, and what it
+    /// held is taken back. Default: 5 s.
+    pub beat: Duration,
     /// Connections for work, at most; there are four more for reading, and two of the store's own. Default: 8.
     pub connections: usize,
 }
@@ -26,7 +32,13 @@ pub struct Options {
 impl Options {
     /// Opens that database, with every default.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), name: None, clock: Arc::new(SystemClock), connections: 8 }
+        Self {
+            url: url.into(),
+            name: None,
+            clock: Arc::new(SystemClock),
+            beat: BEAT,
+            connections: 8,
+        }
     }
 }
 
@@ -35,6 +47,7 @@ impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("name", &self.name)
+            .field("beat", &self.beat)
             .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
@@ -74,7 +87,8 @@ impl Address {
             }
         }
         check_schema(&schema)?;
-        let url = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+        let url =
+            if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             // The parser may repeat a part of the URL, so only its cause is told.
             let cause = std::error::Error::source(&error).map(ToString::to_string);

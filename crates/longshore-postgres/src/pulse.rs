@@ -1,4 +1,4 @@
-//! The sign of life of an opened store: a counter that grows every five seconds, over a connection of its own.
+//! The sign of life of an opened store: a counter that grows every few seconds, over a connection of its own.
 //!
 //! Others take what it holds once the counter has stood for a whole lease. If that happens to a store that
 //! lives after all (it was cut off), it begins anew under another number: what it held is lost to it, and
@@ -7,20 +7,19 @@
 use crate::engine::Engine;
 use crate::error::told;
 use crate::schema;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
-/// Between two beats.
-const EVERY: Duration = Duration::from_secs(5);
-/// A beat that is not answered by then has failed.
-const PATIENCE: Duration = Duration::from_secs(4);
-/// Without a beat for so long, this process or the database was away.
-const ABSENCE: Duration = Duration::from_secs(12);
+/// Signs of life that have to be missed before somebody counts as dead.
+const MISSED: u32 = 3;
 
 /// When the last beat was answered.
 #[derive(Debug)]
-pub(crate) struct Pulse(Mutex<Last>);
+pub(crate) struct Pulse {
+    every: Duration,
+    last: Mutex<Last>,
+}
 
 #[derive(Debug)]
 struct Last {
@@ -28,24 +27,31 @@ struct Last {
     was_absent: bool,
 }
 
-impl Default for Pulse {
-    fn default() -> Self {
-        Self(Mutex::new(Last { beat: Instant::now(), was_absent: false }))
-    }
-}
-
 impl Pulse {
+    pub(crate) fn new(every: Duration) -> Self {
+        Self { every, last: Mutex::new(Last { beat: Instant::now(), was_absent: false }) }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Without a beat for so long, this process or the database was away: a late one is not enough.
+    fn absence(&self) -> Duration {
+        self.every * 5 / 2
+    }
+
     fn beat(&self) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.was_absent |= last.beat.elapsed() > ABSENCE;
+        let mut last = self.last();
+        last.was_absent |= last.beat.elapsed() > self.absence();
         last.beat = Instant::now();
     }
 
     /// Whether this process or the database was away since this was last asked. Whoever judges others has
     /// to give them time then.
     pub(crate) fn take_absence(&self) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_absent = last.beat.elapsed() > ABSENCE;
+        let mut last = self.last();
+        let is_absent = last.beat.elapsed() > self.absence();
         std::mem::take(&mut last.was_absent) || is_absent
     }
 }
@@ -55,7 +61,9 @@ pub(crate) async fn sign_in(
     client: &Client,
     name: Option<&str>,
     now: i64,
+    every: Duration,
 ) -> Result<i32, tokio_postgres::Error> {
+    let lasts = i64::try_from((every * MISSED).as_millis()).unwrap_or(i64::MAX);
     // One after the other: the tokens of the later one are larger.
     client.batch_execute("BEGIN").await?;
     client.execute("SELECT pg_advisory_xact_lock($1)", &[&schema::LOCK]).await?;
@@ -63,9 +71,9 @@ pub(crate) async fn sign_in(
         .query_one(
             "WITH epoch AS MATERIALIZED (SELECT nextval('epochs')::int4 AS number),
              tokens AS MATERIALIZED (SELECT setval('tokens', number::int8 << 40) FROM epoch),
-             signed AS (INSERT INTO instances(epoch, name, opened_at) SELECT number, $1, $2 FROM epoch)
+             signed AS (INSERT INTO instances(epoch, name, opened_at, lasts) SELECT number, $1, $2, $3 FROM epoch)
              SELECT number FROM epoch, tokens",
-            &[&name, &now],
+            &[&name, &now, &lasts],
         )
         .await?;
     let epoch = row.try_get(0)?;
@@ -77,16 +85,19 @@ pub(crate) async fn sign_in(
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut client: Option<Client> = None;
     loop {
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(engine.pulse.every).await;
         if engine.is_closed() {
             return;
         }
-        let beat = tokio::time::timeout(PATIENCE, beat(&engine, &mut client)).await;
+        let beat = tokio::time::timeout(engine.pulse.every, beat(&engine, &mut client)).await;
         match beat {
             Ok(Ok(())) => engine.pulse.beat(),
             Ok(Err(error)) => {
                 client = None;
-                tracing::warn!(error = told(&error), "no sign of life could be given to the database");
+                tracing::warn!(
+                    error = told(&error),
+                    "no sign of life could be given to the database"
+                );
             }
             Err(_) => {
                 client = None;
@@ -110,10 +121,11 @@ async fn beat(engine: &Engine, kept: &mut Option<Client>) -> Result<(), tokio_po
         .await?;
     if alive == 0 {
         let name = engine.name.as_deref();
-        let next = sign_in(client, name, engine.base.clock.now().0).await?;
+        let next = sign_in(client, name, engine.base.clock.now().0, engine.pulse.every).await?;
         engine.base.begin_epoch(next);
         tracing::error!(
-            was = epoch, now = next,
+            was = epoch,
+            now = next,
             "this server was taken for dead: what it held was taken back, and runs elsewhere"
         );
     }

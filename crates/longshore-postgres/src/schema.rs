@@ -24,13 +24,21 @@ pub(crate) async fn prepare(client: &mut Client, address: &Address) -> Result<()
     let (place, schema) = (&address.shown, &address.schema);
     let failed = |error: tokio_postgres::Error| OpenError::of(place, &error);
     let unfit = |why: String| OpenError::Unfit { place: place.clone(), why };
-    let server = client.query_one("SELECT current_setting('server_version_num')::int4,
-        pg_is_in_recovery(), current_setting('fsync')", &[]).await.map_err(failed)?;
+    let server = client
+        .query_one(
+            "SELECT current_setting('server_version_num')::int4,
+        pg_is_in_recovery(), current_setting('fsync')",
+            &[],
+        )
+        .await
+        .map_err(failed)?;
     if server.get::<_, i32>(0) < OLDEST_SERVER {
         return Err(unfit("PostgreSQL 13 or newer is needed".to_owned()));
     }
     if server.get(1) {
-        return Err(unfit("it is a standby that cannot be written to: name the primary".to_owned()));
+        return Err(unfit(
+            "it is a standby that cannot be written to: name the primary".to_owned(),
+        ));
     }
     if server.get::<_, &str>(2) == "off" {
         tracing::error!(%place, "fsync is off: what is accepted will be lost in a power cut");
@@ -45,7 +53,8 @@ pub(crate) async fn prepare(client: &mut Client, address: &Address) -> Result<()
         step.batch_execute(&format!("CREATE SCHEMA \"{schema}\"")).await.map_err(failed)?;
     }
     step.batch_execute(&format!("SET LOCAL search_path = \"{schema}\"")).await.map_err(failed)?;
-    let ours = step.query_one("SELECT to_regclass('format') IS NOT NULL", &[]).await.map_err(failed)?;
+    let ours =
+        step.query_one("SELECT to_regclass('format') IS NOT NULL", &[]).await.map_err(failed)?;
     let (mut version, mut oldest) = (0, 0);
     if ours.get(0) {
         let format =
@@ -54,11 +63,16 @@ pub(crate) async fn prepare(client: &mut Client, address: &Address) -> Result<()
     } else {
         let taken = step.query_one("SELECT to_regclass('tasks') IS NOT NULL", &[]).await;
         if taken.map_err(failed)?.get(0) {
-            return Err(unfit("the schema has a table `tasks` that is not ours: name another with ?schema=".to_owned()));
+            return Err(unfit(
+                "the schema has a table `tasks` that is not ours: name another with ?schema="
+                    .to_owned(),
+            ));
         }
-        step.batch_execute("CREATE TABLE format(version integer NOT NULL, oldest integer NOT NULL)")
-            .await
-            .map_err(failed)?;
+        step.batch_execute(
+            "CREATE TABLE format(version integer NOT NULL, oldest integer NOT NULL)",
+        )
+        .await
+        .map_err(failed)?;
         step.execute("INSERT INTO format(version, oldest) VALUES (0, 0)", &[])
             .await
             .map_err(failed)?;

@@ -60,8 +60,7 @@ async fn listen(engine: &Arc<Engine>) -> Option<Client> {
         let (client, mut connection) = engine.links.own().await?;
         let heard = engine.clone();
         tokio::spawn(async move {
-            let mut messages =
-                futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
+            let mut messages = futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
             while let Some(Ok(message)) = messages.next().await {
                 if let AsyncMessage::Notification(told) = message {
                     hear(&heard, told.payload());

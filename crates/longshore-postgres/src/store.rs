@@ -214,7 +214,9 @@ impl TaskQuery for PostgresStore {
     async fn page(&self, filter: Filter) -> Result<Page> {
         self.engine
             .ask(move |engine, mut link| {
-                Box::pin(async move { list::page(&mut link, &filter, engine.base.durability).await })
+                Box::pin(
+                    async move { list::page(&mut link, &filter, engine.base.durability).await },
+                )
             })
             .await
     }

@@ -9,9 +9,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 use tokio_postgres::Row;
 
-/// How long an opened store that does not beat counts as alive.
-const LEASE: Duration = Duration::from_secs(15);
-
 /// A timed lease that has ended, as it was looked at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Over {
@@ -27,7 +24,7 @@ pub(crate) struct Over {
 pub(crate) struct Survey {
     /// Timed leases that are over, by place.
     pub(crate) over: Vec<Over>,
-    /// Opened stores that have not beaten for a lease, with their last beat.
+    /// Opened stores that have not beaten for too long, with their last beat.
     pub(crate) silent: Vec<(i32, i64)>,
     /// Whether some store that is known to be dead may still hold something.
     pub(crate) dead: bool,
@@ -42,7 +39,7 @@ pub(crate) struct Survey {
 const LOOK: &str = "
 SELECT 1::int2, seq, coalesce(token, 0), renewals::int8, lease, cancel_grace, cancels::int8
     FROM tasks WHERE state = 2 AND lease IS NOT NULL
-UNION ALL SELECT 2::int2, epoch::int8, beats, fate::int8, NULL, NULL, NULL FROM instances
+UNION ALL SELECT 2::int2, epoch::int8, beats, fate::int8, lasts, NULL, NULL FROM instances
 UNION ALL SELECT 3::int2, count(*), NULL, NULL, NULL, NULL, NULL FROM counts
 UNION ALL SELECT 4::int2, ready::int8, NULL, NULL, NULL, NULL, NULL FROM
     (SELECT ready FROM tasks WHERE ready = 2 LIMIT 1) AS suspect";
@@ -70,7 +67,7 @@ impl Survey {
                         survey.peers = true;
                         open.insert(epoch);
                         let since = watch.instances.look(epoch, beats, tick);
-                        if since.saturating_add(LEASE) <= tick {
+                        if since.saturating_add(length(row.try_get(4)?)) <= tick {
                             survey.silent.push((epoch, beats));
                         }
                     }
@@ -97,7 +94,6 @@ fn look_at_lease(
     watch: &mut crate::watch::Watch,
     tick: Duration,
 ) -> Result<Option<Over>, Trouble> {
-    let length = |millis: i64| Duration::from_millis(millis.max(0).unsigned_abs());
     let (renewals, cancels): (i64, i64) = (row.try_get(3)?, row.try_get(6)?);
     let since = watch.leases.look(lease, renewals, tick);
     let lost = since.saturating_add(length(row.try_get(4)?)) <= tick;
@@ -112,4 +108,8 @@ fn look_at_lease(
         cancels: i32::try_from(cancels).unwrap_or(i32::MAX),
         outcome,
     }))
+}
+
+fn length(millis: i64) -> Duration {
+    Duration::from_millis(millis.max(0).unsigned_abs())
 }

@@ -2,7 +2,8 @@
 
 use super::bench::Bench;
 use super::{Rig, agreement, cases};
-use libtest_mimic::{Arguments, Completion, Trial};
+use crate::needy::{self, Need};
+use libtest_mimic::{Arguments, Trial};
 use std::pin::Pin;
 use std::process::ExitCode;
 
@@ -30,9 +31,6 @@ pub(super) use case_list;
 /// Makes a rig, later.
 type Fresh = fn() -> Later<Box<dyn Rig>>;
 
-/// Tells what is missing for a rig, if anything is.
-type Need = fn() -> Result<(), String>;
-
 /// Runs all cases as libtest would, with its arguments. Called by `store_suite!`.
 #[doc(hidden)]
 pub fn run(fresh: Fresh, need: Need) -> ExitCode {
@@ -45,15 +43,7 @@ pub fn run(fresh: Fresh, need: Need) -> ExitCode {
 }
 
 fn trial(group: &str, case: &'static Case, fresh: Fresh, need: Need) -> Trial {
-    Trial::ignorable_test(format!("{group}::{}", case.name), move || {
-        if let Err(missing) = need() {
-            if std::env::var_os("CI").is_some() {
-                return Err(missing.into());
-            }
-            return Ok(Completion::ignored_with(missing));
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async { (case.check)(Bench::new(fresh().await)).await });
-        Ok(Completion::Completed)
+    needy::trial(format!("{group}::{}", case.name), need, move || {
+        Box::pin(async move { (case.check)(Bench::new(fresh().await)).await })
     })
 }

@@ -33,7 +33,10 @@ pub use rig::Rig;
 macro_rules! store_suite {
     ($fresh:path) => {
         fn main() -> ::std::process::ExitCode {
-            $crate::__private::run(|| ::std::boxed::Box::pin($fresh()), || ::std::result::Result::Ok(()))
+            $crate::__private::run(
+                || ::std::boxed::Box::pin($fresh()),
+                || ::std::result::Result::Ok(()),
+            )
         }
     };
     ($fresh:path, needs: $need:path, after: $after:path) => {

@@ -239,8 +239,7 @@ impl Desk<'_> {
         };
         let waiting = (before + self.marks.waiting(&task.queue)).max(0).unsigned_abs();
         let counted = waiting.saturating_sub(leaving.unsigned_abs());
-        Ok((counted >= most)
-            .then(|| Refused::BacklogFull { queue: task.queue.clone(), waiting }))
+        Ok((counted >= most).then(|| Refused::BacklogFull { queue: task.queue.clone(), waiting }))
     }
 
     async fn id_is_taken(&self, id: TaskId) -> Result<bool, Trouble> {

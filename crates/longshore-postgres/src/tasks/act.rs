@@ -58,11 +58,7 @@ impl Desk<'_> {
     }
 
     /// Loads the task, does something to it, and answers with how it stands then.
-    async fn on_task(
-        &mut self,
-        act: &Act,
-        id: TaskId,
-    ) -> Result<Result<Done, Refused>, Trouble> {
+    async fn on_task(&mut self, act: &Act, id: TaskId) -> Result<Result<Done, Refused>, Trouble> {
         let found = self.load_by_id(id).await?;
         let Some(mut row) = found.filter(|row| row.sort.tenant == act.tenant) else {
             return Ok(Err(Refused::NotFound));
@@ -75,7 +71,9 @@ impl Desk<'_> {
         let changed = match &act.what {
             ActKind::Cancel { grace, .. } => self.cancel(&mut row, *grace).await?,
             ActKind::Reopen { .. } => self.reopen(&mut row).await?,
-            ActKind::Reprioritise { priority, .. } => self.reprioritise(&mut row, *priority).await?,
+            ActKind::Reprioritise { priority, .. } => {
+                self.reprioritise(&mut row, *priority).await?
+            }
             _ => self.discard(&mut row).await?,
         };
         match changed {
@@ -261,11 +259,7 @@ impl Desk<'_> {
         Ok(Done { before: shown(paused != changed), after: shown(paused), ..Done::default() })
     }
 
-    async fn set_carrier(
-        &mut self,
-        queue: &str,
-        carrier: Option<&str>,
-    ) -> Result<Done, Trouble> {
+    async fn set_carrier(&mut self, queue: &str, carrier: Option<&str>) -> Result<Done, Trouble> {
         let carrier = carrier.map(super::desk::text);
         let found = self.row("SELECT carrier FROM carriers WHERE queue = $1", &[&queue]).await?;
         let old: Option<String> = found.map(|row| row.try_get(0)).transpose()?;

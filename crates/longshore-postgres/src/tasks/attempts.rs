@@ -18,7 +18,11 @@ pub(super) struct Entry<'a> {
 
 impl Desk<'_> {
     /// Keeps how the last opening of `row` ended.
-    pub(super) async fn note_opening(&self, row: &TaskRow, entry: Entry<'_>) -> Result<(), Trouble> {
+    pub(super) async fn note_opening(
+        &self,
+        row: &TaskRow,
+        entry: Entry<'_>,
+    ) -> Result<(), Trouble> {
         let number = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
         self.execute(
             "INSERT INTO attempts(seq, token, run, attempt, worker, started_at, ended_at, outcome, error, next_at)

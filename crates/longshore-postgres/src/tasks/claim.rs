@@ -192,9 +192,8 @@ fn read_leased(row: &Row, sort: Sort, now: Timestamp) -> Result<Result<Leased, i
         None => Spec::default(),
         spec => Spec::read(spec),
     };
-    let number = |place| -> Result<u32, Trouble> {
-        Ok(row.try_get::<_, i32>(place)?.max(0).unsigned_abs())
-    };
+    let number =
+        |place| -> Result<u32, Trouble> { Ok(row.try_get::<_, i32>(place)?.max(0).unsigned_abs()) };
     let length = |millis: i64| Duration::from_millis(millis.max(0).unsigned_abs());
     let began = Timestamp(row.try_get(13)?);
     let priority = u8::try_from(row.try_get::<_, i16>(16)?).unwrap_or(0);

@@ -1,9 +1,7 @@
 //! Moving a task, and what follows from its end: its lane, its children.
 
 use super::desk::Desk;
-use super::locks::Locked;
 use super::row::TaskRow;
-use super::sort::Sort;
 use crate::error::Trouble;
 use longshore_core::readiness::{
     BlockedBy, OnParentFailure, ParentEnded, Readiness, parent_ended, rank, readiness, ready_at,
@@ -186,10 +184,8 @@ impl Desk<'_> {
         let edges = self
             .rows("DELETE FROM edges WHERE parent = $1 RETURNING child", &[&parent.seq])
             .await?;
-        let mut children = edges
-            .iter()
-            .map(|edge| edge.try_get(0))
-            .collect::<Result<Vec<i64>, _>>()?;
+        let mut children =
+            edges.iter().map(|edge| edge.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
         children.sort_unstable();
         self.lock_rows(&children).await?;
         for seq in children {
@@ -235,11 +231,6 @@ impl Desk<'_> {
         self.execute("UPDATE tasks SET has_children = true WHERE seq = ANY($1)", &[&parents])
             .await?;
         Ok(u32::try_from(parents.len()).unwrap_or(u32::MAX))
-    }
-
-    /// Locks a lane.
-    pub(super) async fn lock_lane(&mut self, sort: &Sort, key: &[u8]) -> Result<(), Trouble> {
-        self.lock(&[Locked::Lane(sort, key)]).await
     }
 }
 

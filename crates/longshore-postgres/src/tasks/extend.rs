@@ -44,7 +44,10 @@ impl Desk<'_> {
         Ok(answers)
     }
 
-    async fn renew_leases(&mut self, beats: &[&Extend]) -> Result<HashMap<i64, LeaseState>, Trouble> {
+    async fn renew_leases(
+        &mut self,
+        beats: &[&Extend],
+    ) -> Result<HashMap<i64, LeaseState>, Trouble> {
         let seqs: Vec<i64> = beats.iter().map(|beat| beat.lease.seq.0).collect();
         let tokens: Vec<i64> = beats.iter().map(|beat| beat.lease.token.number()).collect();
         let ids: Vec<uuid::Uuid> = beats.iter().map(|beat| beat.lease.id.0).collect();
@@ -60,13 +63,13 @@ impl Desk<'_> {
         if !writes {
             return Ok(held);
         }
-        let token_of: HashMap<i64, i64> = seqs.iter().copied().zip(tokens.iter().copied()).collect();
+        let token_of: HashMap<i64, i64> =
+            seqs.iter().copied().zip(tokens.iter().copied()).collect();
         for row in self.rows(RENEW, &[&seqs, &tokens, &ids, &lasts, &progress]).await? {
             let seq: i64 = row.try_get(0)?;
             let lease: Option<i64> = row.try_get(2)?;
-            let expires_at = lease.map(|lease| {
-                self.now.after(Duration::from_millis(lease.max(0).unsigned_abs()))
-            });
+            let expires_at = lease
+                .map(|lease| self.now.after(Duration::from_millis(lease.max(0).unsigned_abs())));
             if lease.is_some() {
                 let token = token_of.get(&seq).copied().unwrap_or(0);
                 let renewals = i64::from(row.try_get::<_, i32>(3)?);

@@ -55,7 +55,11 @@ impl Desk<'_> {
     }
 
     /// Binds the task's key, if it has one, to this answer.
-    pub(super) async fn bind_key(&self, task: &NewTask, accepted: &Accepted) -> Result<(), Trouble> {
+    pub(super) async fn bind_key(
+        &self,
+        task: &NewTask,
+        accepted: &Accepted,
+    ) -> Result<(), Trouble> {
         let Some(key) = &task.idempotency else { return Ok(()) };
         let answer = serde_json::to_string(&Answer {
             id: accepted.id,

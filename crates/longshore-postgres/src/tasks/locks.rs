@@ -54,8 +54,12 @@ impl Locked<'_> {
                     .into_iter()
                     .for_each(&mut add);
             }
-            Self::Backlog(queue) => [b"backlog", queue.as_str().as_bytes()].into_iter().for_each(&mut add),
-            Self::Limit(queue) => [&b"limit"[..], queue.as_str().as_bytes()].into_iter().for_each(&mut add),
+            Self::Backlog(queue) => {
+                [b"backlog", queue.as_str().as_bytes()].into_iter().for_each(&mut add)
+            }
+            Self::Limit(queue) => {
+                [&b"limit"[..], queue.as_str().as_bytes()].into_iter().for_each(&mut add)
+            }
             Self::Audit => add(b"audit"),
             Self::Counts => add(b"counts"),
         }
@@ -135,11 +139,8 @@ impl Desk<'_> {
         numbers.sort_unstable();
         numbers.dedup();
         self.lock_numbers(numbers).await?;
-        self.execute(
-            "SELECT 1 FROM tasks WHERE seq = ANY($1) ORDER BY seq FOR UPDATE",
-            &[&seqs],
-        )
-        .await?;
+        self.execute("SELECT 1 FROM tasks WHERE seq = ANY($1) ORDER BY seq FOR UPDATE", &[&seqs])
+            .await?;
         Ok(())
     }
 }

@@ -33,7 +33,8 @@ impl Marks {
 
     /// Returns what changed of the number that waits in a queue.
     pub(super) fn waiting(&self, queue: &longshore_core::QueueName) -> i64 {
-        let waits = |(sort, state): &&(Sort, u8)| sort.queue == *queue && matches!(state, 0 | 1 | 3);
+        let waits =
+            |(sort, state): &&(Sort, u8)| sort.queue == *queue && matches!(state, 0 | 1 | 3);
         self.0.iter().filter(|(key, _)| waits(key)).map(|(_, (n, _))| n).sum()
     }
 

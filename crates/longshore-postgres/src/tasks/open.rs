@@ -112,7 +112,9 @@ impl Desk<'_> {
     /// to it. Whoever waits for it reads how it ended; nobody is told.
     pub(crate) async fn set_aside(&mut self, seq: i64) -> Result<(), Trouble> {
         self.lock_rows(&[seq]).await?;
-        let Some(mut row) = self.load(seq).await?.filter(|row| row.ready > 0) else { return Ok(()) };
+        let Some(mut row) = self.load(seq).await?.filter(|row| row.ready > 0) else {
+            return Ok(());
+        };
         let before = row.before();
         let error = TaskError {
             class: FaultClass::BadData,

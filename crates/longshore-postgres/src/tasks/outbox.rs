@@ -21,7 +21,9 @@ impl Desk<'_> {
 
     /// Keeps the mark of a carried task in step with its readiness.
     pub(super) async fn mark(&mut self, ready_before: u8, row: &TaskRow) -> Result<(), Trouble> {
-        if (row.ready > 0) == (ready_before > 0) || !self.is_carried(row.sort.queue.as_str()).await? {
+        if (row.ready > 0) == (ready_before > 0)
+            || !self.is_carried(row.sort.queue.as_str()).await?
+        {
             return Ok(());
         }
         if row.ready > 0 {
@@ -43,7 +45,11 @@ impl Desk<'_> {
     }
 
     /// From now on a broker carries the queue's tasks, or nobody.
-    pub(super) async fn carry(&mut self, queue: &str, carrier: Option<&str>) -> Result<(), Trouble> {
+    pub(super) async fn carry(
+        &mut self,
+        queue: &str,
+        carrier: Option<&str>,
+    ) -> Result<(), Trouble> {
         // Whoever makes a task ready at this moment is waited for, and sees what is set here afterwards: else
         // its mark would be missing for ever.
         self.execute("LOCK TABLE tasks IN SHARE MODE", &[]).await?;
@@ -85,7 +91,13 @@ impl Desk<'_> {
             .await?;
         let marked = |row: &tokio_postgres::Row| -> Result<Marked, Trouble> {
             let Sort { tenant, queue, kind } = Sort::read(row, 2)?;
-            Ok(Marked { seq: Seq(row.try_get(0)?), id: TaskId(row.try_get(1)?), tenant, queue, kind })
+            Ok(Marked {
+                seq: Seq(row.try_get(0)?),
+                id: TaskId(row.try_get(1)?),
+                tenant,
+                queue,
+                kind,
+            })
         };
         rows.iter().map(marked).collect()
     }

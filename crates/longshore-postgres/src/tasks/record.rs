@@ -181,8 +181,11 @@ impl Desk<'_> {
 
     async fn keep_result(&mut self, row: &TaskRow, end: &Ending) -> Result<(), Trouble> {
         let Some(result) = &end.result else { return Ok(()) };
-        self.execute("UPDATE tasks SET result = $2 WHERE seq = $1", &[&row.seq, &result.as_bytes()])
-            .await?;
+        self.execute(
+            "UPDATE tasks SET result = $2 WHERE seq = $1",
+            &[&row.seq, &result.as_bytes()],
+        )
+        .await?;
         let bytes = i64::try_from(result.as_bytes().len()).unwrap_or(i64::MAX);
         self.marks.weigh(&row.sort, State::Success as u8, bytes);
         Ok(())

@@ -95,9 +95,8 @@ impl Desk<'_> {
             let seqs: Vec<i64> = held.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
             self.lock_rows(&seqs).await?;
             for seq in &seqs {
-                let orphan = |row: &TaskRow| {
-                    row.state == State::Running && row.instance == Some(epoch)
-                };
+                let orphan =
+                    |row: &TaskRow| row.state == State::Running && row.instance == Some(epoch);
                 if let Some(row) = self.load(*seq).await?.filter(orphan) {
                     self.take_from_the_dead(row, fate, events).await?;
                 }

@@ -131,7 +131,10 @@ impl Desk<'_> {
         id: uuid::Uuid,
     ) -> Result<bool, Trouble> {
         let removed = self
-            .execute("DELETE FROM schedules WHERE id = $1 AND tenant = $2", &[&id, &tenant.as_str()])
+            .execute(
+                "DELETE FROM schedules WHERE id = $1 AND tenant = $2",
+                &[&id, &tenant.as_str()],
+            )
             .await?;
         Ok(removed > 0)
     }

@@ -80,8 +80,9 @@ impl Desk<'_> {
     }
 
     async fn register(&self) -> Result<Vec<(Worker, Duration, Timestamp, Duration)>, Trouble> {
-        let rows =
-            self.rows("SELECT id, worker, said, lasts, seen_at FROM workers ORDER BY id", &[]).await?;
+        let rows = self
+            .rows("SELECT id, worker, said, lasts, seen_at FROM workers ORDER BY id", &[])
+            .await?;
         let mut watch = self.base.watches.lock();
         let mut register = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -96,8 +97,9 @@ impl Desk<'_> {
 
     pub(crate) async fn known_kinds(&self) -> Result<Vec<KnownKind>, Trouble> {
         let since = self.now.0.saturating_sub(millis(KIND_KEPT));
-        let rows =
-            self.rows("SELECT kind FROM kinds WHERE seen_at >= $1 ORDER BY name", &[&since]).await?;
+        let rows = self
+            .rows("SELECT kind FROM kinds WHERE seen_at >= $1 ORDER BY name", &[&since])
+            .await?;
         rows.iter().map(|row| Ok(serde_json::from_str(row.try_get(0)?)?)).collect()
     }
 }
