@@ -3,6 +3,7 @@
 
 mod bench;
 mod death;
+mod duties;
 mod inside;
 mod opening;
 mod outage;
@@ -25,6 +26,10 @@ longshore_conformance::needy_tests!(needs: postgres::needed, after: postgres::st
     death::the_same_name_opened_again_takes_back_at_once,
     death::a_closed_server_that_holds_nothing_is_not_missed,
     death::who_was_taken_for_dead_begins_anew,
+    duties::a_schedule_is_written_over_by_who_has_read_it,
+    duties::a_slot_fires_once_whoever_asks,
+    duties::a_worker_that_falls_silent_is_shown_as_lost,
+    duties::a_kind_is_known_for_long_after_its_workers,
     outage::a_killed_database_loses_nothing_that_was_answered,
     outage::leases_get_a_full_length_of_grace_after_an_outage,
     outage::calls_fail_at_once_while_the_database_is_away,
