@@ -227,6 +227,7 @@ impl Engine {
             self.hub.ring_everybody();
         } else {
             self.hub.ring_all(after.woken.iter());
+            after.room.iter().for_each(|queue| self.hub.tell_of_room(queue.as_str()));
         }
     }
 

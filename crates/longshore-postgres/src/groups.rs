@@ -223,9 +223,7 @@ impl Engine {
             }
         });
         let (done, queues) = recorded.await?;
-        for queue in &queues {
-            self.hub.wake(queue);
-        }
+        queues.iter().for_each(|queue| self.hub.tell_of_room(queue));
         Ok(done)
     }
 }

@@ -29,6 +29,8 @@ struct Waiting {
 struct Waiter {
     /// Queues, and the kinds wanted of each.
     wants: Vec<(String, Vec<String>)>,
+    /// Whether it waits for others to end as well.
+    is_limited: bool,
     bell: Arc<Notify>,
 }
 
@@ -62,17 +64,27 @@ impl Hub {
                 (want.queue.as_str().to_owned(), kinds)
             })
             .collect();
+        let is_limited = claim.wants.iter().any(|want| want.limit.is_some());
         let bell = Arc::new(Notify::new());
         let mut waiting = self.lock();
         let number = waiting.next;
         waiting.next += 1;
-        waiting.claims.insert(number, Waiter { wants, bell: bell.clone() });
+        waiting.claims.insert(number, Waiter { wants, is_limited, bell: bell.clone() });
         Parked { hub: self, number, bell }
     }
 
     /// Wakes those of this process who wait for a queue.
     pub(crate) fn wake(&self, queue: &str) {
         for waiter in self.lock().claims.values() {
+            if waiter.wants.iter().any(|(wanted, _)| wanted == queue) {
+                waiter.bell.notify_one();
+            }
+        }
+    }
+
+    /// Wakes those of this process who wait for a queue under a limit.
+    pub(crate) fn tell_of_room(&self, queue: &str) {
+        for waiter in self.lock().claims.values().filter(|waiter| waiter.is_limited) {
             if waiter.wants.iter().any(|(wanted, _)| wanted == queue) {
                 waiter.bell.notify_one();
             }

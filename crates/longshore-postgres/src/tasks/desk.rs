@@ -54,6 +54,8 @@ pub(crate) enum Note {
 pub(crate) struct After {
     /// Queues in which something may be handed out that could not before.
     pub(crate) woken: BTreeSet<QueueName>,
+    /// Queues in which fewer tasks run than before: who claims under a limit may have room again.
+    pub(crate) room: BTreeSet<QueueName>,
     /// All of them.
     pub(crate) wake_all: bool,
     pub(crate) notes: Vec<Note>,

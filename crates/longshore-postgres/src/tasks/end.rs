@@ -83,10 +83,11 @@ impl Desk<'_> {
             self.marks.count_ready(&row.sort, before.ready, -1);
             self.marks.count_ready(&row.sort, row.ready, 1);
         }
-        // A limited queue has room again when something in it stops running.
-        let stopped = before.state == State::Running && row.state != State::Running;
-        if row.ready > 0 || stopped || before.was_isolated {
+        // Another suspect may run when one has stopped.
+        if row.ready > 0 || before.was_isolated {
             self.after.woken.insert(row.sort.queue.clone());
+        } else if before.state == State::Running && row.state != State::Running {
+            self.after.room.insert(row.sort.queue.clone());
         }
         self.after.suspects |= row.ready == 2;
         self.mark(before.ready, row).await
