@@ -14,7 +14,7 @@ pub(crate) const VERSION: i32 = 1;
 const STEPS: &[(&str, i32)] = &[(include_str!("../migrations/0001.sql"), 1)];
 
 /// PostgreSQL's oldest version that is known to work.
-const OLDEST_SERVER: i32 = 130_000;
+const OLDEST_SERVER: i32 = 150_000;
 
 /// Keeps two servers from making the same schema, or signing in, at once ("LSHR").
 pub(crate) const LOCK: i64 = 0x4C53_4852;
@@ -33,7 +33,7 @@ pub(crate) async fn prepare(client: &mut Client, address: &Address) -> Result<()
         .await
         .map_err(failed)?;
     if server.get::<_, i32>(0) < OLDEST_SERVER {
-        return Err(unfit("PostgreSQL 13 or newer is needed".to_owned()));
+        return Err(unfit("PostgreSQL 15 or newer is needed".to_owned()));
     }
     if server.get(1) {
         return Err(unfit(

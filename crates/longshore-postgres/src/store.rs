@@ -265,6 +265,10 @@ impl Leases for PostgresStore {
 
 #[async_trait]
 impl Lifecycle for PostgresStore {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn condition(&self) -> Result<Condition> {
         let (used_bytes, full) = match self.engine.run(UsedBytes {}).await {
             Ok(used_bytes) => (used_bytes, false),

@@ -25,6 +25,7 @@ pub(super) const BEYOND_TIMEOUT: i64 = 10_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Taker {
     pub(crate) queue: String,
+    tenant: Option<String>,
     kinds: Vec<String>,
     outside: Vec<String>,
     worker: String,
@@ -46,6 +47,7 @@ impl Taker {
         };
         Self {
             queue: want.queue.as_str().to_owned(),
+            tenant: want.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()),
             kinds: names(&want.kinds),
             outside: names(&want.outside),
             worker: super::desk::text(worker),
@@ -83,7 +85,8 @@ WITH RECURSIVE line(kind, tenant, ready) AS (
 ), free AS MATERIALIZED (
     SELECT kind, tenant, ready, ($3 AND ready = 2 AND NOT kind = ANY($4::text[])) AS alone
     FROM line
-    WHERE NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $1)
+    WHERE ($12::text IS NULL OR line.tenant = $12)
+      AND NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $1)
       AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 0 AND name = $1)
       AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 1 AND name = line.kind)
       AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 2 AND name = line.tenant)
@@ -140,6 +143,7 @@ pub(crate) async fn claim_want(
                 &taker.timed,
                 &taker.lasts,
                 &now.0,
+                &taker.tenant,
             ],
         )
         .await?;

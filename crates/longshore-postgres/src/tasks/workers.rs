@@ -62,9 +62,8 @@ impl Desk<'_> {
     pub(crate) async fn workers(&self) -> Result<Vec<SeenWorker>, Trouble> {
         let mut seen = Vec::new();
         for (worker, lasts, seen_at, silent) in self.register().await? {
-            let lost = silent > lasts;
-            if !lost || silent <= LOST_SHOWN {
-                seen.push(SeenWorker { worker, seen_at, silent, lost });
+            if silent <= lasts.saturating_add(LOST_SHOWN) {
+                seen.push(SeenWorker { worker, seen_at, silent, lost: silent > lasts });
             }
         }
         Ok(seen)
@@ -72,7 +71,7 @@ impl Desk<'_> {
 
     pub(crate) async fn forget_lost_workers(&mut self) -> Result<(), Trouble> {
         for (worker, lasts, _, silent) in self.register().await? {
-            if silent > lasts && silent > LOST_SHOWN {
+            if silent > lasts.saturating_add(LOST_SHOWN) {
                 self.leave(&worker.id).await?;
             }
         }

@@ -55,7 +55,14 @@ pub(crate) async fn submit_jobs(store: &PostgresStore, count: usize) -> Vec<Task
 /// A request for tasks of kind `job`.
 pub(crate) fn request(slots: usize, hold: Hold) -> Claim {
     let kinds = [KindName::new("job").expect("a name")].into();
-    let want = Want { queue: QueueName::default(), kinds, outside: [].into(), slots, limit: None };
+    let want = Want {
+        queue: QueueName::default(),
+        tenant: None,
+        kinds,
+        outside: [].into(),
+        slots,
+        limit: None,
+    };
     Claim { worker: "worker".into(), hold, wants: vec![want], wait: Duration::ZERO }
 }
 

@@ -80,10 +80,14 @@ pub(crate) async fn a_server_that_lives_keeps_what_it_holds() {
     for _ in 0..5 {
         rescued(&judge).await;
         clock.advance(beat * 2);
-        let seen: i64 =
-            beats.query_one("SELECT max(beats) FROM instances", &[]).await.unwrap().get(0);
+        let seen: i64 = beats
+            .query_one("SELECT max(beats) FROM instances", &[])
+            .await
+            .expect("it answers")
+            .get(0);
         until("it beats", async || {
-            let row = beats.query_one("SELECT max(beats) FROM instances", &[]).await.unwrap();
+            let row =
+                beats.query_one("SELECT max(beats) FROM instances", &[]).await.expect("it answers");
             row.get::<_, i64>(0) > seen
         })
         .await;
@@ -117,7 +121,8 @@ pub(crate) async fn a_closed_server_that_holds_nothing_is_not_missed() {
     let store = open_at(&url, &clock).await;
     let looking = connect(&url).await;
     let there = async || {
-        let row = looking.query_one("SELECT count(*) FROM instances", &[]).await.unwrap();
+        let row =
+            looking.query_one("SELECT count(*) FROM instances", &[]).await.expect("it answers");
         row.get::<_, i64>(0)
     };
     assert_eq!(there().await, 1);
@@ -137,7 +142,7 @@ pub(crate) async fn who_was_taken_for_dead_begins_anew() {
     assert_eq!(task(&judge, id).await.state, State::Pending, "an opening buries the dead");
     until("it has begun anew", async || {
         let row = looking.query_one("SELECT count(*) FROM instances WHERE beats > 0", &[]).await;
-        row.unwrap().get::<_, i64>(0) > 0
+        row.expect("it answers").get::<_, i64>(0) > 0
     })
     .await;
     assert!(!complete(&cut_off, old).await, "what it held is lost to it");

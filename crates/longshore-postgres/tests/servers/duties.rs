@@ -66,7 +66,8 @@ pub(crate) async fn a_schedule_is_written_over_by_who_has_read_it() {
 pub(crate) async fn a_slot_fires_once_whoever_asks() {
     let (clock, stores) = two_servers().await;
     let first = clock.now().after(MINUTE);
-    let stored = stores[0].put_schedule(schedule(&clock), None).await.expect("answers").expect("new");
+    let stored =
+        stores[0].put_schedule(schedule(&clock), None).await.expect("answers").expect("new");
     let due = stores[0].due_schedules(10).await.expect("it answers");
     assert_eq!(due, (Vec::new(), Some(first)));
     clock.advance(MINUTE);
@@ -139,7 +140,7 @@ pub(crate) async fn a_worker_that_falls_silent_is_shown_as_lost() {
     assert_eq!(shown(&b).await, [("w1".to_owned(), none, false), ("w2".to_owned(), lasts, false)]);
     clock.advance(Duration::from_millis(1));
     assert!(shown(&a).await[1].2, "longer than it had said");
-    clock.advance(LOST_SHOWN);
+    clock.advance(lasts + LOST_SHOWN);
     assert_eq!(shown(&a).await, [], "both have been lost for long");
     a.prune(&longshore_core::store::Retention::default()).await.expect("prune answers");
     a.announce(worker(&clock, "w3"), Vec::new(), lasts).await.expect("it answers");

@@ -20,12 +20,12 @@ pub(crate) async fn what_is_submitted_in_a_transaction_is_there_if_it_is_kept() 
     client
         .batch_execute("SET search_path = public; CREATE TABLE IF NOT EXISTS orders(id int)")
         .await
-        .unwrap();
+        .expect("it answers");
     for kept in [false, true] {
         let plain = job();
         let lane = NewTask { order_key: Some("lane".to_owned()), ..job() };
         let ids = [plain.id, lane.id];
-        let own = client.transaction().await.unwrap();
+        let own = client.transaction().await.expect("it answers");
         for task in [plain, lane] {
             let accepted = store.submit_in(&own, Valid::vouch(task)).await.expect("it answers");
             assert_eq!(accepted.expect("accepted").state, State::Pending);
@@ -33,9 +33,9 @@ pub(crate) async fn what_is_submitted_in_a_transaction_is_there_if_it_is_kept() 
         own.execute("INSERT INTO orders VALUES (1)", &[]).await.expect("the path is the caller's");
         assert_eq!(state(&store, ids[0]).await, None, "not before the commit");
         if kept {
-            own.commit().await.unwrap()
+            own.commit().await.expect("it answers")
         } else {
-            own.rollback().await.unwrap()
+            own.rollback().await.expect("it answers")
         }
         let expected = kept.then_some(State::Pending);
         assert_eq!([state(&store, ids[0]).await, state(&store, ids[1]).await], [expected; 2]);
@@ -52,10 +52,14 @@ pub(crate) async fn a_step_is_done_once() {
     let mut client = connect(&url).await;
     let id = submit(&store, job()).await;
     for (kept, first) in [(false, true), (true, true), (true, false)] {
-        let own = client.transaction().await.unwrap();
+        let own = client.transaction().await.expect("it answers");
         assert_eq!(store.once(&own, id, "pay").await.expect("it answers"), first);
         assert!(store.once(&own, id, &format!("step {kept} {first}")).await.expect("it answers"));
-        if kept { own.commit().await.unwrap() } else { own.rollback().await.unwrap() }
+        if kept {
+            own.commit().await.expect("it answers")
+        } else {
+            own.rollback().await.expect("it answers")
+        }
     }
 }
 
@@ -67,17 +71,17 @@ pub(crate) async fn an_end_is_kept_with_the_transaction() {
     let lease = claim_inside(&store, 1).await.remove(0).lease;
     let result = Some(Payload::from_json("1"));
     for kept in [false, true] {
-        let own = client.transaction().await.unwrap();
+        let own = client.transaction().await.expect("it answers");
         assert!(store.complete_in(&own, lease, result.clone()).await.expect("it answers"));
         if kept {
-            own.commit().await.unwrap()
+            own.commit().await.expect("it answers")
         } else {
-            own.rollback().await.unwrap()
+            own.rollback().await.expect("it answers")
         }
         let expected = if kept { State::Success } else { State::Running };
         assert_eq!(state(&store, id).await, Some(expected));
     }
-    let own = client.transaction().await.unwrap();
+    let own = client.transaction().await.expect("it answers");
     assert!(!store.complete_in(&own, lease, result).await.expect("it answers"), "it has ended");
 }
 
@@ -119,7 +123,7 @@ pub(crate) async fn texts_with_a_nul_are_taken() {
         ..job()
     };
     let id = submit(&store, task).await;
-    let kind = KindName::new("job").unwrap();
+    let kind = KindName::new("job").expect("it answers");
     let act = Act {
         by: nul.clone(),
         tenant: TenantName::default(),
@@ -127,7 +131,7 @@ pub(crate) async fn texts_with_a_nul_are_taken() {
     };
     assert!(store.act(vec![act]).await.expect("act answers")[0].is_ok());
     assert_eq!(store.audit(None, 1).await.expect("audit answers")[0].by, "a\u{fffd}b");
-    let kind = KindName::new("job").unwrap();
+    let kind = KindName::new("job").expect("it answers");
     let act = Act {
         by: nul.clone(),
         tenant: TenantName::default(),

@@ -44,9 +44,9 @@ pub(crate) async fn a_schema_of_a_later_version_is_refused() {
     let url = fresh_url();
     open(&url).await.close().await.expect("closed");
     let client = connect(&url).await;
-    client.execute("UPDATE format SET version = 99", &[]).await.unwrap();
+    client.execute("UPDATE format SET version = 99", &[]).await.expect("it answers");
     open(&url).await.close().await.expect("one that this program can work with is opened");
-    client.execute("UPDATE format SET oldest = 98", &[]).await.unwrap();
+    client.execute("UPDATE format SET oldest = 98", &[]).await.expect("it answers");
     let failed = error(&url).await;
     assert!(matches!(failed, OpenError::TooNew { found: 99, .. }), "{failed}");
 }
@@ -58,7 +58,7 @@ pub(crate) async fn a_table_of_somebody_else_is_left_alone() {
     client
         .batch_execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.tasks(mine int)"))
         .await
-        .unwrap();
+        .expect("it answers");
     let failed = error(&url).await;
     assert!(matches!(failed, OpenError::Unfit { .. }), "{failed}");
 }

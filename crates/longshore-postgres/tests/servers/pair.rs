@@ -42,7 +42,7 @@ pub(crate) async fn claims_of_two_servers_never_overlap() {
     for worker in workers {
         worker.await.expect("it works");
     }
-    let seen = seen.lock().expect("no panic");
+    let seen = std::mem::take(&mut *seen.lock().expect("no panic"));
     let different: HashSet<&TaskId> = seen.iter().collect();
     assert_eq!((seen.len(), different.len()), (TASKS, TASKS));
     assert_eq!(count(&stores[1], State::Success).await, TASKS as u64);
