@@ -45,6 +45,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tower-http", &["longshore-http"]),
     ("rusqlite", &["longshore-embedded"]),
     ("libsqlite3-sys", &["longshore-embedded"]),
+    ("tokio-postgres", &["longshore-postgres"]),
+    ("deadpool-postgres", &["longshore-postgres"]),
 ];
 
 /// Names that are on the driver's floor without being drivers.
@@ -126,6 +128,8 @@ mod tests {
             ("longshore-cli", "longshore-embedded"),
             ("longshore-runtime", "axum"),
             ("longshore-http", "rusqlite"),
+            ("longshore", "tokio-postgres"),
+            ("longshore-embedded", "deadpool-postgres"),
             ("longshore-embedded", "longshore-conformance"),
             ("example-thumbnails", "longshore-runtime"),
         ] {
@@ -137,6 +141,7 @@ mod tests {
             ("longshore", "axum"),
             ("example-thumbnails", "longshore"),
             ("longshore-embedded", "rusqlite"),
+            ("longshore-postgres", "tokio-postgres"),
             ("longshore-http", "longshore-runtime"),
             ("longshore-runtime", "serde"),
         ] {

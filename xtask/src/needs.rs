@@ -22,6 +22,11 @@ pub(crate) const NEEDS: &[Need] = &[
     Need { what: "mount", probe: &["mount", "--version"], packages: &["mount"] },
     Need { what: "curl", probe: &["curl", "--version"], packages: &["curl"] },
     Need {
+        what: "PostgreSQL (the tests start servers of their own)",
+        probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb || command -v initdb"],
+        packages: &["postgresql"],
+    },
+    Need {
         what: "Python with venv (for schemathesis, and for workers in the documents)",
         probe: &["python3", "-c", "import ensurepip, venv"],
         packages: &["python3", "python3-venv"],

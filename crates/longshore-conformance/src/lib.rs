@@ -4,6 +4,7 @@
 //!   rule of `docs/store.md`, and a run of random operations that are compared with the model.
 //! - [`model`]: [`ModelStore`], the in-memory reference. Slow, plain, and right.
 //! - [`ManualClock`]: time that moves when a test says so.
+//! - [`postgres`]: a PostgreSQL server of a test's own.
 //! - [`accounting`]: the checker that believes nobody but three ledgers kept outside of the store.
 //!
 //! This crate is a tool for tests: it panics where a test would, and no program ships it.
@@ -11,6 +12,9 @@
 pub mod accounting;
 mod clock;
 pub mod model;
+#[doc(hidden)]
+pub mod needy;
+pub mod postgres;
 pub mod store;
 
 pub use async_trait::async_trait;

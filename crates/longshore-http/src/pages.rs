@@ -76,6 +76,7 @@ pub static PAGES: &[Page] = &[
     page!(Reference, "configuration", "Configuration"),
     page!(Reference, "metrics", "Metrics"),
     page!(Reference, "states", "The states of a task"),
+    page!(Reference, "postgres", "PostgreSQL"),
     page!(Reference, "store", "What a store does"),
     page!(Explanation, "promises", "Promises"),
     page!(Explanation, "crash-windows", "Crash windows"),

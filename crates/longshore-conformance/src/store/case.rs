@@ -2,6 +2,7 @@
 
 use super::bench::Bench;
 use super::{Rig, agreement, cases};
+use crate::needy::{self, Need};
 use libtest_mimic::{Arguments, Trial};
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -32,19 +33,17 @@ type Fresh = fn() -> Later<Box<dyn Rig>>;
 
 /// Runs all cases as libtest would, with its arguments. Called by `store_suite!`.
 #[doc(hidden)]
-pub fn run(fresh: Fresh) -> ExitCode {
+pub fn run(fresh: Fresh, need: Need) -> ExitCode {
     let mut trials: Vec<Trial> = cases::ALL
         .iter()
-        .flat_map(|(group, cases)| cases.iter().map(move |case| trial(group, case, fresh)))
+        .flat_map(|(group, cases)| cases.iter().map(move |case| trial(group, case, fresh, need)))
         .collect();
-    trials.push(trial("agreement", &agreement::CASE, fresh));
+    trials.push(trial("agreement", &agreement::CASE, fresh, need));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn trial(group: &str, case: &'static Case, fresh: Fresh) -> Trial {
-    Trial::test(format!("{group}::{}", case.name), move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async { (case.check)(Bench::new(fresh().await)).await });
-        Ok(())
+fn trial(group: &str, case: &'static Case, fresh: Fresh, need: Need) -> Trial {
+    needy::trial(format!("{group}::{}", case.name), need, move || {
+        Box::pin(async move { (case.check)(Bench::new(fresh().await)).await })
     })
 }

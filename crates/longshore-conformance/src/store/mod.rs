@@ -26,12 +26,24 @@ pub use rig::Rig;
 
 /// Expands to the whole `main` of a test target (`harness = false`) that checks a store.
 ///
-/// Takes the path of an `async fn() -> Box<dyn Rig>` which makes a fresh, empty store.
+/// Takes the path of an `async fn() -> Box<dyn Rig>` which makes a fresh, empty store. A store that needs a
+/// server names two more functions: one that starts it (or says what is missing: then the cases are ignored,
+/// and fail where `CI` is set), and one that is called after the last case.
 #[macro_export]
 macro_rules! store_suite {
     ($fresh:path) => {
         fn main() -> ::std::process::ExitCode {
-            $crate::__private::run(|| ::std::boxed::Box::pin($fresh()))
+            $crate::__private::run(
+                || ::std::boxed::Box::pin($fresh()),
+                || ::std::result::Result::Ok(()),
+            )
+        }
+    };
+    ($fresh:path, needs: $need:path, after: $after:path) => {
+        fn main() -> ::std::process::ExitCode {
+            let code = $crate::__private::run(|| ::std::boxed::Box::pin($fresh()), $need);
+            $after();
+            code
         }
     };
 }

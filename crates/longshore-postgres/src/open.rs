@@ -1,0 +1,119 @@
+//! Opening a database: the schema, a new epoch, then what earlier openings left behind.
+
+use crate::base::Base;
+use crate::engine::Engine;
+use crate::error::OpenError;
+use crate::jobs::TakeOver;
+use crate::links::Links;
+use crate::options::{Address, Options};
+use crate::pulse::{self, Pulse};
+use crate::survey::Survey;
+use crate::{schema, signal};
+use longshore_core::task::Durability;
+use longshore_core::{failpoint, store::StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// Whether a database answers is known within this time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Opens the database of the options.
+pub(crate) async fn open(options: Options) -> Result<(Arc<Engine>, Runtime), OpenError> {
+    let address = Address::read(&options.url)?;
+    let place = address.shown.clone();
+    // Threads of its own: a caller's handlers may block theirs, and signs of life must go on.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("postgres")
+        .enable_all()
+        .build()
+        .map_err(|error| OpenError::Unfit { place: place.clone(), why: error.to_string() })?;
+    let opening = runtime.handle().spawn(begin(options, address, runtime.handle().clone()));
+    match opening.await {
+        Ok(Ok(engine)) => Ok((engine, runtime)),
+        Ok(Err(error)) => {
+            runtime.shutdown_background();
+            Err(error)
+        }
+        Err(error) => {
+            runtime.shutdown_background();
+            Err(OpenError::Unfit { place, why: error.to_string() })
+        }
+    }
+}
+
+async fn begin(
+    options: Options,
+    address: Address,
+    handle: tokio::runtime::Handle,
+) -> Result<Arc<Engine>, OpenError> {
+    let place = address.shown.clone();
+    let late = || OpenError::Unreachable {
+        place: place.clone(),
+        why: format!("no answer within {PATIENCE:?}"),
+    };
+    let name = options.name.clone();
+    let signed = tokio::time::timeout(PATIENCE, sign_in(&options, &address));
+    let (epoch, durability) = signed.await.map_err(|_| late())??;
+    let base = Base::new(address.schema.clone(), options.clock.clone(), durability, epoch);
+    let links = Links::new(address, options.connections);
+    let engine = Arc::new(Engine::new(
+        Arc::new(base),
+        links,
+        Pulse::new(options.beat),
+        name.clone(),
+        handle,
+    ));
+    let unfit =
+        |error: StoreError| OpenError::Unfit { place: place.clone(), why: error.to_string() };
+    while engine.perform(&TakeOver { name: name.clone(), epoch }).await.map_err(unfit)? {}
+    let survey = async {
+        let link = engine.links.read().await?;
+        Survey::take(&link, &engine.base).await
+    };
+    let survey = survey.await.map_err(|trouble| unfit(trouble.into_error(PATIENCE)))?;
+    engine.hub.note_peers(survey.peers);
+    failpoint::pass("boot.recovered")
+        .map_err(|error| OpenError::Unfit { place: place.clone(), why: error.to_string() })?;
+    tokio::spawn(pulse::run(engine.clone()));
+    tokio::spawn(signal::run(engine.clone()));
+    Ok(engine)
+}
+
+/// Prepares the schema and takes an epoch, over a connection that is closed afterwards.
+async fn sign_in(options: &Options, address: &Address) -> Result<(i32, Durability), OpenError> {
+    let failed = |error: tokio_postgres::Error| OpenError::of(&address.shown, &error);
+    let broken = |error: failpoint::Injected| OpenError::Unfit {
+        place: address.shown.clone(),
+        why: error.to_string(),
+    };
+    let (mut client, connection) =
+        address.config.connect(address.tls.clone()).await.map_err(failed)?;
+    let driver = tokio::spawn(connection);
+    schema::prepare(&mut client, address).await?;
+    failpoint::pass("boot.migrated").map_err(broken)?;
+    client
+        .batch_execute(&format!(
+            "SET search_path = \"{}\"; SET synchronous_commit = on",
+            address.schema
+        ))
+        .await
+        .map_err(failed)?;
+    let epoch =
+        pulse::sign_in(&client, options.name.as_deref(), options.clock.now().0, options.beat).await;
+    let epoch = epoch.map_err(failed)?;
+    failpoint::pass("boot.epoch_synced").map_err(broken)?;
+    let standby = client
+        .query_one(
+            "SELECT current_setting('synchronous_standby_names') <> ''
+                AND current_setting('synchronous_commit') IN ('on', 'remote_apply')",
+            &[],
+        )
+        .await
+        .map_err(failed)?;
+    let replicated: bool = standby.get(0);
+    drop(client);
+    let _ = driver.await;
+    Ok((epoch, if replicated { Durability::Replicated } else { Durability::Disk }))
+}

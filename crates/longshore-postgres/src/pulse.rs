@@ -1,0 +1,133 @@
+//! The sign of life of an opened store: a counter that grows every few seconds, over a connection of its own.
+//!
+//! Others take what it holds once the counter has stood for a whole lease. If that happens to a store that
+//! lives after all (it was cut off), it begins anew under another number: what it held is lost to it, and
+//! every late end is refused by its token.
+
+use crate::engine::Engine;
+use crate::error::told;
+use crate::schema;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_postgres::Client;
+
+/// Signs of life that have to be missed before somebody counts as dead.
+const MISSED: u32 = 3;
+
+/// When the last beat was answered.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    every: Duration,
+    last: Mutex<Last>,
+}
+
+#[derive(Debug)]
+struct Last {
+    beat: Instant,
+    was_absent: bool,
+}
+
+impl Pulse {
+    pub(crate) fn new(every: Duration) -> Self {
+        Self { every, last: Mutex::new(Last { beat: Instant::now(), was_absent: false }) }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Without a beat for so long, this process or the database was away: a late one is not enough.
+    fn absence(&self) -> Duration {
+        self.every * 5 / 2
+    }
+
+    fn beat(&self) {
+        let mut last = self.last();
+        last.was_absent |= last.beat.elapsed() > self.absence();
+        last.beat = Instant::now();
+    }
+
+    /// Whether this process or the database was away since this was last asked. Whoever judges others has
+    /// to give them time then.
+    pub(crate) fn take_absence(&self) -> bool {
+        let mut last = self.last();
+        let is_absent = last.beat.elapsed() > self.absence();
+        std::mem::take(&mut last.was_absent) || is_absent
+    }
+}
+
+/// Takes the number of a new opening, and signs it in. Tokens begin anew above all that were given.
+pub(crate) async fn sign_in(
+    client: &Client,
+    name: Option<&str>,
+    now: i64,
+    every: Duration,
+) -> Result<i32, tokio_postgres::Error> {
+    let lasts = i64::try_from((every * MISSED).as_millis()).unwrap_or(i64::MAX);
+    // One after the other: the tokens of the later one are larger.
+    client.batch_execute("BEGIN").await?;
+    client.execute("SELECT pg_advisory_xact_lock($1)", &[&schema::LOCK]).await?;
+    let row = client
+        .query_one(
+            "WITH epoch AS MATERIALIZED (SELECT nextval('epochs')::int4 AS number),
+             tokens AS MATERIALIZED (SELECT setval('tokens', number::int8 << 40) FROM epoch),
+             signed AS (INSERT INTO instances(epoch, name, opened_at, lasts) SELECT number, $1, $2, $3 FROM epoch)
+             SELECT number FROM epoch, tokens",
+            &[&name, &now, &lasts],
+        )
+        .await?;
+    let epoch = row.try_get(0)?;
+    client.batch_execute("COMMIT").await?;
+    Ok(epoch)
+}
+
+/// Beats until the store is dropped.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut client: Option<Client> = None;
+    loop {
+        tokio::time::sleep(engine.pulse.every).await;
+        if engine.is_closed() {
+            return;
+        }
+        let beat = tokio::time::timeout(engine.pulse.every, beat(&engine, &mut client)).await;
+        match beat {
+            Ok(Ok(())) => engine.pulse.beat(),
+            Ok(Err(error)) => {
+                client = None;
+                tracing::warn!(
+                    error = told(&error),
+                    "no sign of life could be given to the database"
+                );
+            }
+            Err(_) => {
+                client = None;
+                tracing::warn!("the database did not take a sign of life in time");
+            }
+        }
+    }
+}
+
+async fn beat(engine: &Engine, kept: &mut Option<Client>) -> Result<(), tokio_postgres::Error> {
+    if kept.as_ref().is_none_or(Client::is_closed) {
+        let (client, connection) = engine.links.own().await?;
+        tokio::spawn(connection);
+        client.batch_execute(&engine.links.setup()).await?;
+        *kept = Some(client);
+    }
+    let Some(client) = kept else { return Ok(()) };
+    let epoch = engine.base.epoch();
+    let alive = client
+        .execute("UPDATE instances SET beats = beats + 1 WHERE epoch = $1 AND fate = 0", &[&epoch])
+        .await?;
+    if alive == 0 {
+        let name = engine.name.as_deref();
+        let next = sign_in(client, name, engine.base.clock.now().0, engine.pulse.every).await?;
+        engine.base.begin_epoch(next);
+        tracing::error!(
+            was = epoch,
+            now = next,
+            "this server was taken for dead: what it held was taken back, and runs elsewhere"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,365 @@
+//! The store as the floors above see it.
+
+use crate::engine::Engine;
+use crate::error::{OpenError, Trouble};
+use crate::jobs::*;
+use crate::open;
+use crate::options::Options;
+use crate::survey::Survey;
+use crate::{audit, list, oversight, tasks};
+use async_trait::async_trait;
+use longshore_core::store::{
+    Act, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, ErrorClass, Extend, Filter,
+    Fired, Firing, Hold, Intake, KnownKind, LeaseState, Leased, Leases, Lifecycle, Marked, Moved,
+    Opened, Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention, Schedule,
+    Schedules, SeenWorker, StoreError, TaskQuery, Term, Told, Upkeep, Work, Worker, Workers,
+};
+use longshore_core::task::{Accepted, Idempotency, Seq};
+use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// Lines of the counters that are worth folding.
+const FOLD: i64 = 500;
+
+/// A store in a PostgreSQL database, opened by this process beside others.
+#[derive(Debug)]
+pub struct PostgresStore {
+    engine: Arc<Engine>,
+    runtime: Mutex<Option<Runtime>>,
+}
+
+impl PostgresStore {
+    /// Opens the database: makes its schema or brings it up to this version, signs in, and takes back what
+    /// an earlier opening under the same name held.
+    pub async fn open(options: Options) -> std::result::Result<Self, OpenError> {
+        let (engine, runtime) = open::open(options).await?;
+        Ok(Self { engine, runtime: Mutex::new(Some(runtime)) })
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Goes on with an act until it is done. Others are served in between.
+    async fn finish(&self, act: &Act, done: tasks::Done) -> Result<Acted> {
+        let tasks::Done { mut acted, mut rest, .. } = done;
+        while let Some(below) = rest {
+            let more = self.engine.run(PurgeOn { act: act.clone(), below }).await;
+            let more = more.map_err(|error| match error.class() {
+                ErrorClass::Final => error,
+                _ => StoreError::Unknown { why: format!("a purge was broken off: {error}") },
+            })?;
+            acted.count += more.acted.count;
+            acted.events.extend(more.acted.events);
+            rest = more.rest;
+        }
+        Ok(acted)
+    }
+
+    async fn survey(&self) -> Result<Survey> {
+        let base = &self.engine.base;
+        if self.engine.pulse.take_absence() {
+            base.watches.lock().grant_grace(base.clock.monotonic());
+        }
+        let seen = base.suspects();
+        let survey = self
+            .engine
+            .ask(|engine, link| Box::pin(async move { Survey::take(&link, &engine.base).await }))
+            .await?;
+        if survey.suspects {
+            base.note_suspect();
+        } else {
+            base.note_no_suspect(seen);
+        }
+        self.engine.hub.note_peers(survey.peers);
+        Ok(survey)
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[async_trait]
+impl Intake for PostgresStore {
+    async fn accept(&self, tasks: Vec<Valid<NewTask>>) -> Result<Vec<Result<Accepted, Refused>>> {
+        self.engine.accept(tasks).await
+    }
+
+    async fn replay(
+        &self,
+        tenant: TenantName,
+        key: Idempotency,
+    ) -> Result<Option<Result<Accepted, Refused>>> {
+        self.engine.run(Replay { tenant, key }).await
+    }
+
+    async fn act(&self, acts: Vec<Act>) -> Result<Vec<Result<Acted, Refused>>> {
+        let done = self.engine.run(Acts { acts: acts.clone() }).await?;
+        let mut answers = Vec::with_capacity(done.len());
+        for (act, done) in acts.iter().zip(done) {
+            answers.push(match done {
+                Ok(done) => Ok(self.finish(act, done).await?),
+                Err(refused) => Err(refused),
+            });
+        }
+        Ok(answers)
+    }
+}
+
+#[async_trait]
+impl Work for PostgresStore {
+    async fn claim(&self, claim: Claim) -> Result<Vec<Leased>> {
+        self.engine.claim(claim).await
+    }
+
+    async fn open(&self, ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Result<Vec<Opened>> {
+        let _alone = match hold {
+            Hold::Process => Some(self.engine.isolation.lock().await),
+            Hold::Beside | Hold::Lease { .. } => None,
+        };
+        self.engine.run(Open { ids, worker, hold }).await
+    }
+
+    async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>> {
+        self.engine.run(Heartbeats { asked: leases }).await
+    }
+
+    async fn record(&self, ends: Vec<Ending>) -> Result<Vec<Recorded>> {
+        self.engine.record(ends).await
+    }
+}
+
+#[async_trait]
+impl Upkeep for PostgresStore {
+    async fn make_ready(&self) -> Result<Moved> {
+        let now = self.engine.base.clock.now();
+        match self.earliest("SELECT min(due) FROM tasks WHERE due IS NOT NULL").await? {
+            Some(next) if next <= now => self.engine.run(MakeReady {}).await,
+            next => Ok(Moved { next, ..Moved::default() }),
+        }
+    }
+
+    async fn rescue(&self) -> Result<Moved> {
+        let survey = self.survey().await?;
+        if survey.lines > FOLD {
+            // Whoever folds at the same moment does it too; a failure leaves more lines to the next.
+            let _ = self.engine.run(FoldCounts {}).await;
+        }
+        if survey.is_calm() {
+            return Ok(Moved::default());
+        }
+        let Survey { over, silent, .. } = survey;
+        self.engine.run(Rescue { over, silent }).await
+    }
+
+    async fn expire(&self) -> Result<Moved> {
+        let now = self.engine.base.clock.now();
+        let sql = "SELECT min(expires_at) FROM tasks WHERE expires_at IS NOT NULL";
+        match self.earliest(sql).await? {
+            Some(next) if next <= now => self.engine.run(Expire {}).await,
+            next => Ok(Moved { next, ..Moved::default() }),
+        }
+    }
+
+    async fn prune(&self, keep: &Retention) -> Result<Pruned> {
+        let mut cursor = self.engine.prune.lock().await;
+        let job = Prune { keep: keep.clone(), from: *cursor };
+        let (pruned, next) = self.engine.run(job).await?;
+        *cursor = next;
+        Ok(pruned)
+    }
+
+    async fn outbox(&self, limit: usize) -> Result<Vec<Marked>> {
+        self.engine.run(Outbox { limit }).await
+    }
+
+    async fn relayed(&self, carried: Vec<Seq>) -> Result<()> {
+        self.engine.run(Relayed { carried }).await
+    }
+}
+
+impl PostgresStore {
+    async fn earliest(&self, sql: &'static str) -> Result<Option<Timestamp>> {
+        self.engine
+            .ask(move |_, link| {
+                Box::pin(async move {
+                    let rows = link.query(sql, &[]).await?;
+                    let at: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
+                    Ok::<_, Trouble>(at.map(Timestamp))
+                })
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl TaskQuery for PostgresStore {
+    async fn get(&self, tenant: TenantName, id: TaskId) -> Result<Option<Task>> {
+        let found = self
+            .engine
+            .ask(move |engine, link| {
+                Box::pin(async move { tasks::read_task(&link, id, engine.base.durability).await })
+            })
+            .await?;
+        Ok(found.filter(|task| task.tenant == tenant))
+    }
+
+    async fn page(&self, filter: Filter) -> Result<Page> {
+        self.engine
+            .ask(move |engine, mut link| {
+                Box::pin(
+                    async move { list::page(&mut link, &filter, engine.base.durability).await },
+                )
+            })
+            .await
+    }
+
+    async fn counters(&self) -> Result<Vec<Count>> {
+        self.engine.ask(|_, link| Box::pin(async move { oversight::counters(&link).await })).await
+    }
+
+    async fn attempts(&self, tenant: TenantName, id: TaskId) -> Result<Option<Vec<Attempt>>> {
+        self.engine
+            .ask(move |_, link| {
+                Box::pin(async move { tasks::read_attempts(&link, &tenant, id).await })
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Oversight for PostgresStore {
+    async fn controls(&self) -> Result<Controls> {
+        self.engine.ask(|_, link| Box::pin(async move { oversight::controls(&link).await })).await
+    }
+
+    async fn audit(&self, before: Option<u64>, limit: usize) -> Result<Vec<AuditLine>> {
+        self.engine
+            .ask(move |_, link| Box::pin(async move { audit::read(&link, before, limit).await }))
+            .await
+    }
+
+    async fn ages(&self) -> Result<Vec<QueueAge>> {
+        self.engine.ask(|_, link| Box::pin(async move { oversight::ages(&link).await })).await
+    }
+}
+
+#[async_trait]
+impl Leases for PostgresStore {
+    async fn acquire(&self, name: &str, holder: &str, lasts: Duration) -> Result<Option<Term>> {
+        let (name, holder) = (tasks::text(name), tasks::text(holder));
+        self.engine.run(Acquire { name, holder, lasts }).await
+    }
+
+    async fn renew(&self, term: &Term, lasts: Duration) -> Result<bool> {
+        self.engine.run(Renew { term: term.clone(), lasts }).await
+    }
+}
+
+#[async_trait]
+impl Lifecycle for PostgresStore {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn condition(&self) -> Result<Condition> {
+        let (used_bytes, full) = match self.engine.run(UsedBytes {}).await {
+            Ok(used_bytes) => (used_bytes, false),
+            Err(StoreError::Full) => (0, true),
+            Err(error) => return Err(error),
+        };
+        let set_aside = self.engine.base.set_aside();
+        Ok(Condition { used_bytes, log_bytes: 0, full, set_aside })
+    }
+
+    async fn close(&self) -> Result<()> {
+        if self.engine.is_closed() {
+            return Ok(());
+        }
+        self.engine.shut().await;
+        let engine = self.engine.clone();
+        let signed_off = self
+            .engine
+            .spawned(async move {
+                let job = SignOff { epoch: engine.base.epoch() };
+                let signed_off = engine.perform(&job).await;
+                engine.links.close();
+                signed_off
+            })
+            .await;
+        if let Err(error) = signed_off {
+            // Then others find out by themselves, a lease later.
+            tracing::warn!(%error, "the store could not sign off");
+        }
+        if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            runtime.shutdown_background();
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Workers for PostgresStore {
+    async fn announce(
+        &self,
+        worker: Worker,
+        kinds: Vec<KnownKind>,
+        lasts: Duration,
+    ) -> Result<Told> {
+        self.engine.run(Announce { worker, kinds, lasts }).await
+    }
+
+    async fn leave(&self, id: &str) -> Result<()> {
+        self.engine.run(Leave { id: id.to_owned() }).await
+    }
+
+    async fn drain(&self, id: &str) -> Result<bool> {
+        self.engine.run(Drain { id: id.to_owned() }).await
+    }
+
+    async fn workers(&self) -> Result<Vec<SeenWorker>> {
+        self.engine.run(ReadWorkers {}).await
+    }
+
+    async fn known_kinds(&self) -> Result<Vec<KnownKind>> {
+        self.engine.run(ReadKinds {}).await
+    }
+}
+
+#[async_trait]
+impl Schedules for PostgresStore {
+    async fn put_schedule(
+        &self,
+        schedule: Schedule,
+        before: Option<u64>,
+    ) -> Result<Result<Schedule, Refused>> {
+        self.engine.run(PutSchedule { schedule, before }).await
+    }
+
+    async fn remove_schedule(&self, tenant: &TenantName, id: uuid::Uuid) -> Result<bool> {
+        self.engine.run(RemoveSchedule { tenant: tenant.clone(), id }).await
+    }
+
+    async fn schedules(&self, tenant: Option<TenantName>) -> Result<Vec<Schedule>> {
+        self.engine
+            .ask(move |_, link| {
+                Box::pin(async move { tasks::read_schedules(&link, tenant.as_ref()).await })
+            })
+            .await
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Result<(Vec<Schedule>, Option<Timestamp>)> {
+        self.engine.run(DueSchedules { limit }).await
+    }
+
+    async fn fire(&self, firings: Vec<Firing>) -> Result<Vec<Fired>> {
+        self.engine.run(Fire { firings }).await
+    }
+}

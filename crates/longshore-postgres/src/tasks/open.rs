@@ -1,0 +1,136 @@
+//! Opening tasks that a broker carried, and setting aside what is damaged.
+
+use super::claim::{BEYOND_TIMEOUT, note_claimed};
+use super::desk::{Desk, millis, text};
+use crate::error::Trouble;
+use longshore_core::attempt::TaskError;
+use longshore_core::rescue::Runs;
+use longshore_core::retry::BuryReason;
+use longshore_core::state::Cause;
+use longshore_core::store::{Hold, Opened};
+use longshore_core::{FaultClass, State, TaskId};
+
+const OPEN: &str = "
+UPDATE tasks SET state = 2, ready = 0, token = nextval('tokens'), worker = $2,
+    lease = CASE WHEN $3 THEN coalesce($4::int8, timeout + $5::int8) END,
+    instance = CASE WHEN NOT $3 THEN $6::int4 END, renewals = 0, runs = $7, started_at = $8,
+    began_at = coalesce(began_at, $8), openings = openings + 1, expires_at = NULL, progress = NULL
+WHERE seq = $1
+RETURNING seq, id, tenant, queue, kind, payload, spec, run, attempt, openings, max_attempts, timeout,
+    total_timeout, began_at, created_at, rank, priority, order_key IS NOT NULL, token, runs, lease,
+    $9::int2, $10::int2";
+
+impl Desk<'_> {
+    /// Opens a task that a broker carried.
+    pub(crate) async fn open_carried(
+        &mut self,
+        id: TaskId,
+        worker: &str,
+        hold: Hold,
+    ) -> Result<Opened, Trouble> {
+        let Some(row) = self.load_by_id(id).await? else { return Ok(Opened::Over) };
+        if row.state.is_end() {
+            return Ok(Opened::Over);
+        }
+        if row.state == State::Running {
+            return Ok(Opened::Held);
+        }
+        let runs = Runs::of(hold, row.ready == 2);
+        let alone = runs == Runs::Isolated && self.isolated_runs().await?;
+        if row.ready == 0 || alone || self.is_paused(&row.sort).await? {
+            // Its envelope is dropped, so the broker is given another one.
+            self.execute("UPDATE outbox SET relayed = false WHERE seq = $1", &[&row.seq]).await?;
+            return Ok(Opened::NotReady);
+        }
+        let (timed, lasts) = match hold {
+            Hold::Lease { lasts } => (true, lasts.map(millis)),
+            Hold::Process | Hold::Beside => (false, None),
+        };
+        let opened = self
+            .rows(
+                OPEN,
+                &[
+                    &row.seq,
+                    &text(worker),
+                    &timed,
+                    &lasts,
+                    &BEYOND_TIMEOUT,
+                    &self.base.epoch(),
+                    &i16::from(runs.number()),
+                    &self.now.0,
+                    &(row.state as i16),
+                    &i16::from(row.ready),
+                ],
+            )
+            .await?;
+        self.unmark(row.seq).await?;
+        match note_claimed(&opened, self.now, &mut self.marks, &mut self.after)? {
+            Ok(mut leased) => {
+                Ok(leased.pop().map_or(Opened::Over, |leased| Opened::Leased(Box::new(leased))))
+            }
+            Err(_) => {
+                // It runs by now: what was opened is put back before it is buried.
+                self.execute(
+                    "UPDATE tasks SET state = $2, ready = $3, openings = openings - 1, instance = NULL,
+                         lease = NULL, began_at = $4, started_at = $5 WHERE seq = $1",
+                    &[
+                        &row.seq,
+                        &(row.state as i16),
+                        &i16::from(row.ready),
+                        &row.began_at,
+                        &row.started_at,
+                    ],
+                )
+                .await?;
+                self.marks.count(&row.sort, row.state as u8, 1);
+                self.marks.count(&row.sort, State::Running as u8, -1);
+                self.marks.count_ready(&row.sort, row.ready, 1);
+                self.set_aside(row.seq).await?;
+                Ok(Opened::Over)
+            }
+        }
+    }
+
+    async fn isolated_runs(&self) -> Result<bool, Trouble> {
+        self.exists(
+            "SELECT 1 FROM tasks WHERE state = 2 AND instance = $1 AND runs = 1 LIMIT 1",
+            &[&self.base.epoch()],
+        )
+        .await
+    }
+
+    async fn is_paused(&self, sort: &super::Sort) -> Result<bool, Trouble> {
+        self.exists(
+            "SELECT 1 FROM pauses WHERE (scope = 0 AND name = $1) OR (scope = 1 AND name = $2)
+                OR (scope = 2 AND name = $3) LIMIT 1",
+            &[&sort.queue.as_str(), &sort.kind.as_str(), &sort.tenant.as_str()],
+        )
+        .await
+    }
+
+    /// Buries a ready task whose payload is lost, so that it does not spoil every claim that comes
+    /// to it. Whoever waits for it reads how it ended; nobody is told.
+    pub(crate) async fn set_aside(&mut self, seq: i64) -> Result<(), Trouble> {
+        self.lock_rows(&[seq]).await?;
+        let Some(mut row) = self.load(seq).await?.filter(|row| row.ready > 0) else {
+            return Ok(());
+        };
+        let before = row.before();
+        let error = TaskError {
+            class: FaultClass::BadData,
+            code: Some("damaged".to_owned()),
+            message: "the database has lost the payload of this task: submit it again".to_owned(),
+            trace: None,
+            at: self.now,
+        };
+        row.error = Some(serde_json::to_string(&error)?);
+        row.reason = Some(BuryReason::Invariant.as_str().to_owned());
+        self.finish(&mut row, before, Cause::Bury, &mut Vec::new()).await?;
+        self.after.set_aside += 1;
+        tracing::error!(
+            task = %row.id,
+            "the payload of a task is lost: it was set aside among the dead letters; check the database"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! Taking plain tasks in, many by one statement.
+
+use super::accept::{accepted, state_of};
+use super::desk::millis;
+use super::end::failure_number;
+use super::spec::Spec;
+use crate::base::Base;
+use crate::error::Trouble;
+use crate::links::Link;
+use longshore_core::NewTask;
+use longshore_core::store::Refused;
+use longshore_core::task::Accepted;
+use std::collections::HashSet;
+
+/// Whether a task needs nothing but a row: no look at others, and nobody looks at it.
+pub(crate) fn is_plain(task: &NewTask) -> bool {
+    task.idempotency.is_none()
+        && task.unique.is_none()
+        && task.after.is_empty()
+        && task.order_key.is_none()
+        && task.backlog.is_none()
+}
+
+/// One statement that is a transaction: rows, counters, and marks of carried queues.
+const ACCEPT: &str = "
+WITH new AS (
+    INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, due, expires_at, priority, max_attempts,
+        created_at, run_at, timeout, total_timeout, expires_in, on_parent_failure, group_id, spec, payload)
+    SELECT nextval('task_seq'), n.id, n.tenant, n.queue, n.kind,
+        CASE WHEN n.run_at > $1 THEN 0 ELSE 1 END, CASE WHEN n.run_at > $1 THEN 0 ELSE 1 END,
+        CASE WHEN n.run_at > $1 THEN NULL ELSE $1 - n.priority * 30000::int8 END,
+        CASE WHEN n.run_at > $1 THEN n.run_at END,
+        $1 + n.expires_in, n.priority, n.max_attempts, $1, coalesce(n.run_at, $1), n.timeout, n.total_timeout,
+        n.expires_in, n.on_failure, n.group_id, n.spec, n.payload
+    FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::int8[], $7::int2[], $8::int4[], $9::int8[],
+        $10::int8[], $11::int8[], $12::int2[], $13::uuid[], $14::text[], $15::bytea[])
+        AS n(id, tenant, queue, kind, run_at, priority, max_attempts, timeout, total_timeout, expires_in,
+             on_failure, group_id, spec, payload)
+    ON CONFLICT (id) DO NOTHING
+    RETURNING seq, id, tenant, queue, kind, state, ready, octet_length(payload) AS bytes
+), counted AS (
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+    SELECT count(*), sum(bytes + 400)::int8, state, tenant, queue, kind FROM new GROUP BY state, tenant, queue, kind
+    UNION ALL
+    SELECT count(*), 0, 8, tenant, queue, kind FROM new WHERE ready > 0 GROUP BY tenant, queue, kind
+), marked AS (
+    INSERT INTO outbox(seq, queue, relayed)
+    SELECT seq, queue, false FROM new WHERE ready > 0 AND queue IN (SELECT queue FROM carriers)
+)
+SELECT id FROM new";
+
+#[derive(Default)]
+struct Columns<'t> {
+    ids: Vec<uuid::Uuid>,
+    tenants: Vec<&'t str>,
+    queues: Vec<&'t str>,
+    kinds: Vec<&'t str>,
+    run_at: Vec<Option<i64>>,
+    priority: Vec<i16>,
+    max_attempts: Vec<i32>,
+    timeout: Vec<i64>,
+    total_timeout: Vec<Option<i64>>,
+    expires_in: Vec<Option<i64>>,
+    on_failure: Vec<i16>,
+    groups: Vec<Option<uuid::Uuid>>,
+    specs: Vec<Option<String>>,
+    payloads: Vec<&'t [u8]>,
+}
+
+impl<'t> Columns<'t> {
+    fn push(&mut self, task: &'t NewTask) -> Result<(), Trouble> {
+        self.ids.push(task.id.0);
+        self.tenants.push(task.tenant.as_str());
+        self.queues.push(task.queue.as_str());
+        self.kinds.push(task.kind.as_str());
+        self.run_at.push(task.run_at.map(|at| at.0));
+        self.priority.push(i16::from(task.priority));
+        self.max_attempts.push(i32::try_from(task.max_attempts).unwrap_or(i32::MAX));
+        self.timeout.push(millis(task.timeout.0));
+        self.total_timeout.push(task.total_timeout.map(|span| millis(span.0)));
+        self.expires_in.push(task.expires_in.map(|span| millis(span.0)));
+        self.on_failure.push(failure_number(task.on_parent_failure));
+        self.groups.push(task.group);
+        self.specs.push(Spec::of(task).map(|spec| serde_json::to_string(&spec)).transpose()?);
+        self.payloads.push(task.payload.as_bytes());
+        Ok(())
+    }
+}
+
+/// Accepts plain tasks by one statement, which commits itself.
+pub(crate) async fn plain_accepts(
+    link: &Link,
+    base: &Base,
+    tasks: &[&NewTask],
+) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
+    let now = base.clock.now();
+    let mut columns = Columns::default();
+    for task in tasks {
+        columns.push(task)?;
+    }
+    let statement = link.prepared(ACCEPT).await?;
+    let rows = link
+        .client()
+        .query(
+            &statement,
+            &[
+                &now.0,
+                &columns.ids,
+                &columns.tenants,
+                &columns.queues,
+                &columns.kinds,
+                &columns.run_at,
+                &columns.priority,
+                &columns.max_attempts,
+                &columns.timeout,
+                &columns.total_timeout,
+                &columns.expires_in,
+                &columns.on_failure,
+                &columns.groups,
+                &columns.specs,
+                &columns.payloads,
+            ],
+        )
+        .await
+        .map_err(|error| Trouble::of_commit(&error))?;
+    let mut made = HashSet::with_capacity(rows.len());
+    for row in &rows {
+        made.insert(row.try_get::<_, uuid::Uuid>(0)?);
+    }
+    // Of two with one id the first was taken in.
+    let answer = |task: &&NewTask| {
+        if made.remove(&task.id.0) {
+            Ok(accepted(task, now, base, state_of(task, now)))
+        } else {
+            Err(Refused::IdTaken { existing: task.id })
+        }
+    };
+    Ok(tasks.iter().map(answer).collect())
+}

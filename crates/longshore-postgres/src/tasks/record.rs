@@ -1,0 +1,222 @@
+//! Taking the end of an opening: plain successes many to a statement, others one by one.
+
+use super::attempts::Entry;
+use super::desk::{Desk, millis, text};
+use super::end::Before;
+use super::row::TaskRow;
+use crate::error::Trouble;
+use crate::links::Link;
+use longshore_core::attempt::AttemptOutcome;
+use longshore_core::rescue::Runs;
+use longshore_core::state::Cause;
+use longshore_core::store::{Ending, Recorded};
+use longshore_core::{Event, State, Timestamp, Verdict};
+use std::collections::HashSet;
+
+/// One statement that is a transaction: what succeeds at its first opening, and nobody looks at.
+const SUCCEED: &str = "
+WITH ended AS (
+    UPDATE tasks SET state = 4, finished_at = $1, result = e.result, lease = NULL, instance = NULL, runs = 0
+    FROM unnest($2::int8[], $3::int8[], $4::uuid[], $5::bytea[]) AS e(seq, token, id, result)
+    WHERE tasks.seq = e.seq AND tasks.token = e.token AND tasks.id = e.id AND tasks.state = 2
+      AND tasks.openings = 1 AND tasks.order_key IS NULL AND tasks.cancel_grace IS NULL AND NOT tasks.has_children
+    RETURNING tasks.seq, tasks.tenant, tasks.queue, tasks.kind, coalesce(octet_length(tasks.result), 0) AS bytes
+), counted AS (
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+    SELECT -count(*), 0, 2, tenant, queue, kind FROM ended GROUP BY tenant, queue, kind
+    UNION ALL
+    SELECT count(*), sum(bytes)::int8, 4, tenant, queue, kind FROM ended GROUP BY tenant, queue, kind
+)
+SELECT seq, queue FROM ended";
+
+/// Whether an end may be a plain one; the row has the last word.
+pub(crate) fn is_plain(end: &Ending) -> bool {
+    end.verdict == Verdict::Complete && end.then.is_empty()
+}
+
+/// Records successes by one statement, which commits itself. Returns the places of those that were plain, and
+/// the queues that have room again.
+pub(crate) async fn plain_successes(
+    link: &Link,
+    now: Timestamp,
+    ends: &[&Ending],
+) -> Result<(HashSet<i64>, HashSet<String>), Trouble> {
+    let seqs: Vec<i64> = ends.iter().map(|end| end.lease.seq.0).collect();
+    let tokens: Vec<i64> = ends.iter().map(|end| end.lease.token.number()).collect();
+    let ids: Vec<uuid::Uuid> = ends.iter().map(|end| end.lease.id.0).collect();
+    let results: Vec<Option<&[u8]>> =
+        ends.iter().map(|end| end.result.as_ref().map(|result| result.as_bytes())).collect();
+    let statement = link.prepared(SUCCEED).await?;
+    let rows = link
+        .client()
+        .query(&statement, &[&now.0, &seqs, &tokens, &ids, &results])
+        .await
+        .map_err(|error| Trouble::of_commit(&error))?;
+    let (mut done, mut queues) = (HashSet::with_capacity(rows.len()), HashSet::new());
+    for row in &rows {
+        done.insert(row.try_get(0)?);
+        let queue: &str = row.try_get(1)?;
+        if !queues.contains(queue) {
+            queues.insert(queue.to_owned());
+        }
+    }
+    Ok((done, queues))
+}
+
+/// What is answered to an end that was applied.
+pub(crate) fn applied(state: State, at: Timestamp, next_at: Option<i64>) -> Recorded {
+    Recorded::Applied {
+        state,
+        at,
+        next_at: next_at.map(Timestamp),
+        then: Vec::new(),
+        others: Vec::new(),
+    }
+}
+
+impl Desk<'_> {
+    /// Locks whatever these ends will look at.
+    pub(crate) async fn lock_ends(&mut self, ends: &[&Ending]) -> Result<(), Trouble> {
+        let then = ends.iter().flat_map(|end| &end.then).map(|task| &**task);
+        self.lock_accepts(then).await?;
+        let mut seqs: Vec<i64> = ends.iter().map(|end| end.lease.seq.0).collect();
+        seqs.sort_unstable();
+        seqs.dedup();
+        self.lock_rows(&seqs).await
+    }
+
+    /// Applies one end, unless its opening is not held any more.
+    pub(crate) async fn record(&mut self, end: &Ending) -> Result<Recorded, Trouble> {
+        let held = |row: &TaskRow| {
+            row.state == State::Running
+                && row.id == end.lease.id
+                && row.token == Some(end.lease.token.number())
+        };
+        let Some(mut row) = self.load(end.lease.seq.0).await?.filter(held) else {
+            return Ok(Recorded::Stale);
+        };
+        let before = row.before();
+        let verdict = match &end.verdict {
+            Verdict::Retry { .. }
+            | Verdict::Snooze { .. }
+            | Verdict::Release
+            | Verdict::Bury(_)
+                if row.cancel_grace.is_some() =>
+            {
+                &Verdict::Cancel
+            }
+            verdict => verdict,
+        };
+        if *verdict != Verdict::Release {
+            row.crashes = row.crashes.after_normal_end();
+        }
+        let failed = matches!(verdict, Verdict::Retry { .. } | Verdict::Bury(_));
+        let error = end.error.as_ref().filter(|_| failed);
+        if let Some(error) = error {
+            row.error = Some(serde_json::to_string(error)?);
+        }
+        let attempt = row.attempt;
+        let mut others = Vec::new();
+        let outcome = self.apply(&mut row, before, verdict, end, &mut others).await?;
+        if outcome != AttemptOutcome::Success || row.openings > 1 {
+            let next_at = row.due.or(match outcome {
+                AttemptOutcome::Retry | AttemptOutcome::Snoozed => Some(self.now.0),
+                _ => None,
+            });
+            let error = error.and(row.error.as_deref());
+            self.note_opening(&row, Entry { attempt, outcome, error, next_at }).await?;
+        }
+        let mut accepted = Vec::with_capacity(end.then.len());
+        for task in &end.then {
+            accepted.push(self.accept(task).await?);
+        }
+        let ready_now = (row.state == State::Retrying).then_some(self.now.0);
+        let mut recorded = applied(row.state, self.now, row.due.or(ready_now));
+        if let Recorded::Applied { then, others: events, .. } = &mut recorded {
+            *then = accepted;
+            *events = others;
+        }
+        Ok(recorded)
+    }
+
+    /// Applies a verdict to a running row and saves it. Returns how the opening ended.
+    async fn apply(
+        &mut self,
+        row: &mut TaskRow,
+        before: Before,
+        verdict: &Verdict,
+        end: &Ending,
+        others: &mut Vec<Event>,
+    ) -> Result<AttemptOutcome, Trouble> {
+        let (cause, outcome, reason) = match verdict {
+            Verdict::Complete => {
+                self.keep_result(row, end).await?;
+                (Cause::Complete, AttemptOutcome::Success, None)
+            }
+            Verdict::Bury(why) => {
+                (Cause::Bury, AttemptOutcome::Failed, Some(why.as_str().to_owned()))
+            }
+            Verdict::Discard(why) => (Cause::Discard, AttemptOutcome::Discarded, Some(text(why))),
+            Verdict::Cancel => {
+                (Cause::Cancel, AttemptOutcome::Cancelled, Some("cancelled".to_owned()))
+            }
+            Verdict::Retry { after } => {
+                row.attempt += 1;
+                self.wait_again(row, before, Cause::Retry, Some(millis(*after))).await?;
+                return Ok(AttemptOutcome::Retry);
+            }
+            Verdict::Snooze { after } => {
+                self.wait_again(row, before, Cause::Snooze, Some(millis(*after))).await?;
+                return Ok(AttemptOutcome::Snoozed);
+            }
+            Verdict::Release => {
+                self.wait_again(row, before, Cause::Release, None).await?;
+                return Ok(AttemptOutcome::Released);
+            }
+        };
+        row.reason = reason;
+        self.finish(row, before, cause, others).await?;
+        Ok(outcome)
+    }
+
+    async fn keep_result(&mut self, row: &TaskRow, end: &Ending) -> Result<(), Trouble> {
+        let Some(result) = &end.result else { return Ok(()) };
+        self.execute(
+            "UPDATE tasks SET result = $2 WHERE seq = $1",
+            &[&row.seq, &result.as_bytes()],
+        )
+        .await?;
+        let bytes = i64::try_from(result.as_bytes().len()).unwrap_or(i64::MAX);
+        self.marks.weigh(&row.sort, State::Success as u8, bytes);
+        Ok(())
+    }
+
+    /// Lets a running task wait again: for so long, or not at all.
+    pub(super) async fn wait_again(
+        &mut self,
+        row: &mut TaskRow,
+        before: Before,
+        cause: Cause,
+        pause: Option<i64>,
+    ) -> Result<(), Trouble> {
+        row.go(cause)?;
+        row.lease = None;
+        row.instance = None;
+        row.runs = Runs::default();
+        row.cancel_grace = None;
+        match pause {
+            // Even a pause of nothing is seen by `make_ready`, but a retry at once is ready at once.
+            Some(0) if cause == Cause::Retry => {
+                row.run_at = self.now.0;
+                self.place(row, self.now).await?;
+            }
+            Some(pause) => {
+                let due = self.now.0.saturating_add(pause).min(Timestamp::MAX.0);
+                row.run_at = due;
+                row.due = Some(due);
+            }
+            None => row.stand_ready(), // at the rank it had
+        }
+        self.save(before, row).await
+    }
+}

@@ -1,0 +1,152 @@
+//! Servers that die, and servers that are taken for dead.
+
+use crate::bench::{
+    claim_inside, complete, connect, fresh_url, job, open_at, open_with, submit, submit_jobs, until,
+};
+use longshore_conformance::ManualClock;
+use longshore_core::attempt::AttemptOutcome;
+use longshore_core::store::{Lifecycle, TaskQuery, Upkeep};
+use longshore_core::{State, Task, TaskId, TenantName};
+use longshore_postgres::{Options, PostgresStore};
+use std::sync::Arc;
+use std::time::Duration;
+
+const LEASE: Duration = Duration::from_secs(15);
+
+async fn task(store: &PostgresStore, id: TaskId) -> Task {
+    let task = store.get(TenantName::default(), id).await.expect("get answers");
+    task.expect("it is there")
+}
+
+async fn outcomes(store: &PostgresStore, id: TaskId) -> Vec<Option<AttemptOutcome>> {
+    let attempts = store.attempts(TenantName::default(), id).await.expect("attempts answers");
+    attempts.expect("it is there").iter().map(|attempt| attempt.outcome).collect()
+}
+
+async fn rescued(store: &PostgresStore) -> usize {
+    store.rescue().await.expect("rescue answers").events.len()
+}
+
+pub(crate) async fn what_a_dead_server_held_is_taken_back_after_its_lease() {
+    let (url, clock) = (fresh_url(), Arc::new(ManualClock::default()));
+    let dead = open_at(&url, &clock).await;
+    let ids = submit_jobs(&dead, 2).await;
+    let leased = claim_inside(&dead, 1).await.remove(0);
+    drop(dead); // without closing: as after a kill
+    let alive = open_at(&url, &clock).await;
+    assert_eq!(rescued(&alive).await, 0, "it is seen for the first time");
+    clock.advance(LEASE - Duration::from_millis(1));
+    assert_eq!(rescued(&alive).await, 0);
+    assert_eq!(task(&alive, ids[0]).await.state, State::Running);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(rescued(&alive).await, 1);
+    assert_eq!(task(&alive, ids[0]).await.crashes, 1);
+    assert_eq!(outcomes(&alive, ids[0]).await, [Some(AttemptOutcome::Crashed)]);
+    assert!(!complete(&alive, leased.lease).await, "a late end changes nothing");
+    assert_eq!(claim_inside(&alive, 1).await[0].lease.id, ids[0], "it kept its rank");
+    clock.advance(10 * LEASE);
+    assert_eq!(rescued(&alive).await, 0, "once is enough");
+}
+
+pub(crate) async fn several_that_fall_silent_together_are_charged_nothing() {
+    let (url, clock) = (fresh_url(), Arc::new(ManualClock::default()));
+    let mut ids = Vec::new();
+    let mut dead = Vec::new();
+    for _ in 0..2 {
+        let store = open_at(&url, &clock).await;
+        ids.push(submit(&store, job()).await);
+        assert_eq!(claim_inside(&store, 1).await.len(), 1);
+        dead.push(store);
+    }
+    drop(dead);
+    let alive = open_at(&url, &clock).await;
+    rescued(&alive).await;
+    clock.advance(LEASE);
+    assert_eq!(rescued(&alive).await, 2);
+    for id in ids {
+        assert_eq!(task(&alive, id).await.crashes, 0);
+        assert_eq!(outcomes(&alive, id).await, [Some(AttemptOutcome::Lost)]);
+    }
+}
+
+pub(crate) async fn a_server_that_lives_keeps_what_it_holds() {
+    let (url, clock) = (fresh_url(), Arc::new(ManualClock::default()));
+    let beat = Duration::from_millis(50);
+    let holder = open_with(Options { beat, ..Options::new(&url) }).await;
+    let id = submit(&holder, job()).await;
+    let lease = claim_inside(&holder, 1).await.remove(0).lease;
+    let judge = open_at(&url, &clock).await;
+    let beats = connect(&url).await;
+    for _ in 0..5 {
+        rescued(&judge).await;
+        clock.advance(beat * 2);
+        let seen: i64 = beats
+            .query_one("SELECT max(beats) FROM instances", &[])
+            .await
+            .expect("it answers")
+            .get(0);
+        until("it beats", async || {
+            let row =
+                beats.query_one("SELECT max(beats) FROM instances", &[]).await.expect("it answers");
+            row.get::<_, i64>(0) > seen
+        })
+        .await;
+    }
+    assert_eq!(task(&judge, id).await.state, State::Running);
+    assert!(complete(&holder, lease).await);
+}
+
+pub(crate) async fn the_same_name_opened_again_takes_back_at_once() {
+    let (url, clock) = (fresh_url(), Arc::new(ManualClock::default()));
+    let named = |name: &str| Options {
+        name: Some(name.to_owned()),
+        clock: clock.clone(),
+        ..Options::new(&url)
+    };
+    let other = open_with(named("other")).await;
+    let held_by_other = submit(&other, job()).await;
+    claim_inside(&other, 1).await;
+    let dead = open_with(named("first")).await;
+    let id = submit(&dead, job()).await;
+    claim_inside(&dead, 1).await;
+    drop(dead);
+    let again = open_with(named("first")).await;
+    assert_eq!(task(&again, id).await.state, State::Pending);
+    assert_eq!(task(&again, id).await.crashes, 1);
+    assert_eq!(task(&again, held_by_other).await.state, State::Running, "that one lives");
+}
+
+pub(crate) async fn a_closed_server_that_holds_nothing_is_not_missed() {
+    let (url, clock) = (fresh_url(), Arc::new(ManualClock::default()));
+    let store = open_at(&url, &clock).await;
+    let looking = connect(&url).await;
+    let there = async || {
+        let row =
+            looking.query_one("SELECT count(*) FROM instances", &[]).await.expect("it answers");
+        row.get::<_, i64>(0)
+    };
+    assert_eq!(there().await, 1);
+    store.close().await.expect("closed");
+    assert_eq!(there().await, 0);
+}
+
+pub(crate) async fn who_was_taken_for_dead_begins_anew() {
+    let (url, clock) = (fresh_url(), Arc::new(ManualClock::default()));
+    let beat = Duration::from_millis(50);
+    let cut_off = open_with(Options { beat, ..Options::new(&url) }).await;
+    let id = submit(&cut_off, job()).await;
+    let old = claim_inside(&cut_off, 1).await.remove(0).lease;
+    let looking = connect(&url).await;
+    looking.execute("UPDATE instances SET fate = 1", &[]).await.expect("declared dead");
+    let judge = open_at(&url, &clock).await;
+    assert_eq!(task(&judge, id).await.state, State::Pending, "an opening buries the dead");
+    until("it has begun anew", async || {
+        let row = looking.query_one("SELECT count(*) FROM instances WHERE beats > 0", &[]).await;
+        row.expect("it answers").get::<_, i64>(0) > 0
+    })
+    .await;
+    assert!(!complete(&cut_off, old).await, "what it held is lost to it");
+    let new = claim_inside(&cut_off, 1).await.remove(0).lease;
+    assert!(new.token > old.token);
+    assert!(complete(&cut_off, new).await);
+}

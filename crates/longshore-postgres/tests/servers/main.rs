@@ -1,0 +1,45 @@
+//! Several servers on one database, a database that goes away, and what callers do in their own
+//! transactions. Faults go only into servers that a test has started for itself.
+
+mod bench;
+mod death;
+mod duties;
+mod inside;
+mod opening;
+mod outage;
+mod pair;
+
+use longshore_conformance::postgres;
+
+longshore_conformance::needy_tests!(needs: postgres::needed, after: postgres::stop_shared, [
+    pair::claims_of_two_servers_never_overlap,
+    pair::a_limit_holds_over_two_servers,
+    pair::a_lane_runs_one_at_a_time_in_order_over_two_servers,
+    pair::one_key_asked_for_at_two_servers_makes_one_task,
+    pair::a_unique_key_is_taken_by_one_of_two_servers,
+    pair::a_child_is_not_forgotten_by_a_parent_that_ends_at_the_same_moment,
+    pair::a_claim_that_waits_is_woken_by_another_server,
+    pair::tokens_grow_over_servers,
+    death::what_a_dead_server_held_is_taken_back_after_its_lease,
+    death::several_that_fall_silent_together_are_charged_nothing,
+    death::a_server_that_lives_keeps_what_it_holds,
+    death::the_same_name_opened_again_takes_back_at_once,
+    death::a_closed_server_that_holds_nothing_is_not_missed,
+    death::who_was_taken_for_dead_begins_anew,
+    duties::a_schedule_is_written_over_by_who_has_read_it,
+    duties::a_slot_fires_once_whoever_asks,
+    duties::a_worker_that_falls_silent_is_shown_as_lost,
+    duties::a_kind_is_known_for_long_after_its_workers,
+    outage::a_killed_database_loses_nothing_that_was_answered,
+    outage::leases_get_a_full_length_of_grace_after_an_outage,
+    outage::calls_fail_at_once_while_the_database_is_away,
+    inside::what_is_submitted_in_a_transaction_is_there_if_it_is_kept,
+    inside::a_step_is_done_once,
+    inside::an_end_is_kept_with_the_transaction,
+    inside::a_function_submits_from_any_language,
+    inside::texts_with_a_nul_are_taken,
+    opening::each_way_to_fail_is_told_apart,
+    opening::a_schema_of_a_later_version_is_refused,
+    opening::a_table_of_somebody_else_is_left_alone,
+    opening::two_servers_make_the_schema_at_the_same_time,
+]);

@@ -1,0 +1,71 @@
+//! Openings that fail, and what they tell.
+
+use crate::bench::{connect, fresh_url, open, with_fresh_schema};
+use longshore_conformance::postgres::PostgresServer;
+use longshore_core::store::Lifecycle;
+use longshore_postgres::{OpenError, Options, PostgresStore};
+
+async fn error(url: &str) -> OpenError {
+    PostgresStore::open(Options::new(url)).await.expect_err("it cannot be opened")
+}
+
+pub(crate) async fn each_way_to_fail_is_told_apart() {
+    let server = PostgresServer::start().expect("PostgreSQL is installed");
+    let url = with_fresh_schema(&server.url());
+    let admin = connect(&url).await;
+    admin
+        .batch_execute("CREATE ROLE locked LOGIN PASSWORD 'right'; CREATE ROLE poor LOGIN")
+        .await
+        .expect("roles are made");
+    let with = |user: &str| url.replace("longshore@", &format!("{user}@"));
+    let failed = error(&with("locked:wrong")).await;
+    assert!(matches!(failed, OpenError::Refused { .. }), "{failed}");
+    assert!(!failed.to_string().contains("wrong"), "{failed}");
+    let failed = error(&with("locked")).await;
+    assert!(matches!(failed, OpenError::Refused { .. }), "{failed}");
+    let failed = error(&with("nobody_of_that_name")).await;
+    assert!(matches!(failed, OpenError::Refused { .. }), "{failed}");
+    let failed = error(&url.replace("/postgres?", "/no_such_database?")).await;
+    assert!(matches!(failed, OpenError::Refused { .. }), "{failed}");
+    let failed = error(&with("poor")).await;
+    assert!(matches!(failed, OpenError::Rights { .. }), "{failed}");
+    let failed = error(&format!("{url}&sslmode=require")).await;
+    assert!(matches!(failed, OpenError::Tls { .. }), "{failed}");
+    let failed = error(&format!("{url}&sslmode=verify-full")).await;
+    assert!(matches!(failed, OpenError::Tls { .. }), "{failed}");
+    drop(server);
+    let failed = error(&url).await;
+    assert!(matches!(failed, OpenError::Unreachable { .. }), "{failed}");
+    let failed = error("mysql://somewhere/else").await;
+    assert!(matches!(failed, OpenError::BadUrl { .. }), "{failed}");
+}
+
+pub(crate) async fn a_schema_of_a_later_version_is_refused() {
+    let url = fresh_url();
+    open(&url).await.close().await.expect("closed");
+    let client = connect(&url).await;
+    client.execute("UPDATE format SET version = 99", &[]).await.expect("it answers");
+    open(&url).await.close().await.expect("one that this program can work with is opened");
+    client.execute("UPDATE format SET oldest = 98", &[]).await.expect("it answers");
+    let failed = error(&url).await;
+    assert!(matches!(failed, OpenError::TooNew { found: 99, .. }), "{failed}");
+}
+
+pub(crate) async fn a_table_of_somebody_else_is_left_alone() {
+    let url = fresh_url();
+    let client = connect(&url).await;
+    let (_, schema) = url.split_once("schema=").expect("a schema");
+    client
+        .batch_execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.tasks(mine int)"))
+        .await
+        .expect("it answers");
+    let failed = error(&url).await;
+    assert!(matches!(failed, OpenError::Unfit { .. }), "{failed}");
+}
+
+pub(crate) async fn two_servers_make_the_schema_at_the_same_time() {
+    let url = fresh_url();
+    let (first, second) = tokio::join!(open(&url), open(&url));
+    first.condition().await.expect("it serves");
+    second.condition().await.expect("it serves");
+}
