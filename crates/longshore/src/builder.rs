@@ -99,7 +99,7 @@ pub fn builder() -> Builder {
 }
 
 impl Builder {
-    /// Keeps tasks there: `embedded:DIR`. Default: `embedded:./longshore-data`.
+    /// Keeps tasks there: `embedded:DIR`, or `postgres://USER:PASSWORD@HOST/DATABASE`. Default: `embedded:./longshore-data`.
     pub fn store(mut self, url: impl Into<String>) -> Self {
         self.store = Place::Url(url.into());
         self
@@ -382,7 +382,7 @@ impl Builder {
         }
         let linked = matches!(self.store, Place::Linked(_));
         let (store, shown) = match self.store {
-            Place::Url(url) => (drivers::open(&url).await?, url),
+            Place::Url(url) => (drivers::open(&url).await?, drivers::shown(&url)),
             Place::Open(store) | Place::Linked(store) => (store, String::new()),
         };
         if signals.is_some_and(Signals::are_here) {

@@ -4,9 +4,22 @@ use crate::Error;
 use longshore_core::store::Store;
 use std::sync::Arc;
 
-/// Opens the store at `url`: `embedded:DIR`.
+/// The schemes that this program was built with.
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "embedded")]
+    "embedded",
+    #[cfg(feature = "postgres")]
+    "postgres",
+];
+
+/// Returns the address of a store without its password.
+pub fn shown(url: &str) -> String {
+    crate::config::shown(url)
+}
+
+/// Opens the store at `url`: `embedded:DIR`, or `postgres://USER:PASSWORD@HOST/DATABASE`.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
-    let refused = |why: &str| Error::StoreUrl { url: url.to_owned(), why: why.to_owned() };
+    let refused = |why: &str| Error::StoreUrl { url: shown(url), why: why.to_owned() };
     let (scheme, rest) = url
         .split_once(':')
         .ok_or_else(|| refused("must begin with its scheme, such as embedded:./data"))?;
@@ -23,9 +36,19 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
             let store = opened.await.map_err(std::io::Error::other)?;
             Ok(Arc::new(store.map_err(|error| Error::Open(error.into()))?))
         }
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            let options = longshore_postgres::Options::new(url);
+            let store = longshore_postgres::PostgresStore::open(options).await;
+            Ok(Arc::new(store.map_err(|error| Error::Open(error.into()))?))
+        }
         _ => {
             let _ = rest;
-            Err(refused("is of no scheme that this program was built with; there is: embedded"))
+            let why = format!(
+                "is of no scheme that this program was built with ({})",
+                SCHEMES.join(", ")
+            );
+            Err(refused(&why))
         }
     }
 }

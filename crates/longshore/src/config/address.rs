@@ -50,7 +50,7 @@ pub(super) fn url(text: &str, sources: &Sources) -> Result<Address, String> {
 }
 
 /// Hides the password of a URL that has one written into it.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
@@ -75,10 +75,10 @@ pub(super) fn store(text: &str, sources: &Sources, origin: &Origin) -> Result<Ad
             let shown = if text.contains("${") { shown } else { full.clone() };
             Ok(Address::new(full, shown))
         }
-        Some(("postgres" | "postgresql", _)) => {
-            Err("PostgreSQL is not available yet in this version; use \"embedded:DIR\"".into())
-        }
-        Some(_) => Err(format!("\"{shown}\" is of no scheme that there is; use \"embedded:DIR\"")),
+        Some(("postgres" | "postgresql", _)) => Ok(Address::new(full, shown)),
+        Some(_) => Err(format!(
+            "\"{shown}\" is of no scheme that there is; use \"embedded:DIR\" or \"postgres://…\""
+        )),
         None => Err(format!("\"{shown}\" must begin with its scheme, such as \"embedded:./data\"")),
     }
 }

@@ -192,7 +192,10 @@ impl Form {
             Self::Flag => "true or false".into(),
             Self::File => "a file such as \"file:./keys\"".into(),
             Self::Listen => "an address and a port such as \"127.0.0.1:8080\"".into(),
-            Self::Store => "a store's address such as \"embedded:./data\"".into(),
+            Self::Store => {
+                "a store's address such as \"embedded:./data\" or \"postgres://user@host/db\""
+                    .into()
+            }
             Self::Url => "a URL such as \"https://billing.internal/tasks\"".into(),
             Self::Path => "a path".into(),
             Self::Secret => "a text, \"${NAME}\" or \"file:PATH\"".into(),
@@ -246,7 +249,9 @@ impl Form {
             Self::Text { max } => json!({"type": "string", "minLength": 1, "maxLength": max}),
             Self::Argument => json!({"type": "string"}),
             Self::Variable => json!({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
-            Self::Store => json!({"type": "string", "pattern": "^embedded:."}),
+            Self::Store => {
+                json!({"type": "string", "pattern": "^(embedded|postgres|postgresql):."})
+            }
             Self::Queue => json!({"type": "string", "pattern": Names::NAME}),
             Self::Rate => {
                 json!({"type": "string", "pattern": "^0*[1-9][0-9]*/([smhd]|([0-9]+(ms|s|m|h|d))+)$"})

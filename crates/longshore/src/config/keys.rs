@@ -103,7 +103,7 @@ pub(super) const ROOT: &[Key] = &[
         "store",
         Form::Store,
         Is("embedded:./longshore-data"),
-        "where tasks are kept: `embedded:DIR`. `--data DIR` means `embedded:DIR`",
+        "where tasks are kept: `embedded:DIR`, or `postgres://USER@HOST/DATABASE`. `--data DIR` means `embedded:DIR`. `${NAME}` is filled in",
     ),
     key(
         "queues",

@@ -35,6 +35,7 @@ mod toml;
 mod watch;
 mod yaml;
 
+pub(crate) use address::shown;
 pub use block::Setting;
 pub use diff::{Change, Changes, Difference};
 pub use fault::{ConfigError, Fault};

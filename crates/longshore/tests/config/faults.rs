@@ -179,8 +179,8 @@ const WRONG: &[(&str, &str)] = &[
         "1:8: store: \"./data\" must begin with its scheme, such as \"embedded:./data\"",
     ),
     (
-        "store: \"postgres://me:pw@h/db\"",
-        "1:8: store: PostgreSQL is not available yet in this version; use \"embedded:DIR\"",
+        "store: \"mysql://me:pw@h/db\"",
+        "1:8: store: \"mysql://me:***@h/db\" is of no scheme that there is; use \"embedded:DIR\" or \"postgres://…\"",
     ),
     ("telemetry: { log: xml }", "1:19: telemetry.log: \"xml\" is not known; there is: text, json"),
 ];
