@@ -18,6 +18,7 @@ pub mod readiness;
 pub mod rescue;
 pub mod retry;
 pub mod rule;
+pub mod schedule;
 pub mod span;
 pub mod state;
 pub mod store;

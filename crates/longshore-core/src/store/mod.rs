@@ -34,6 +34,12 @@ pub use workers::{KIND_KEPT, KnownKind, LOST_SHOWN, SeenWorker, Share, Told, Wor
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A whole store.
-pub trait Store: Intake + Work + Upkeep + TaskQuery + Oversight + Leases + Lifecycle {}
+pub trait Store:
+    Intake + Work + Upkeep + TaskQuery + Oversight + Schedules + Leases + Lifecycle
+{
+}
 
-impl<S: Intake + Work + Upkeep + TaskQuery + Oversight + Leases + Lifecycle> Store for S {}
+impl<S> Store for S where
+    S: Intake + Work + Upkeep + TaskQuery + Oversight + Schedules + Leases + Lifecycle
+{
+}

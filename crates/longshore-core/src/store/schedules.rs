@@ -48,6 +48,8 @@ pub struct Schedule {
     pub paused: bool,
     /// What each slot submits: a submission as JSON.
     pub task: Payload,
+    /// What the configuration says of it, as JSON, while a request has set something else; else nothing.
+    pub configured: Option<Payload>,
     /// The last slot that made a task, or was left out.
     pub last_slot: Option<Timestamp>,
     /// The next slot; nothing if there is none any more.
@@ -105,7 +107,7 @@ pub trait Schedules: Send + Sync {
     /// `limit`; and when the earliest of all others comes.
     async fn due_schedules(&self, limit: usize) -> Result<(Vec<Schedule>, Option<Timestamp>)>;
 
-    /// Lets schedules fire: the task is accepted, and the next slot noted, in one transaction. A paused
-    /// one is `Stale`.
+    /// Lets schedules fire, each in its order and seeing those before: the task is accepted, and the next slot
+    /// noted, in one transaction. The slot is over even if its task is refused. A paused one is `Stale`.
     async fn fire(&self, firings: Vec<Firing>) -> Result<Vec<Fired>>;
 }
