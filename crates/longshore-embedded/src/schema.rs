@@ -10,7 +10,7 @@
 pub(crate) const APPLICATION_ID: i32 = 0x4C53_4852;
 
 /// The version this program reads and writes (`PRAGMA user_version`).
-pub(crate) const VERSION: i32 = 2;
+pub(crate) const VERSION: i32 = 3;
 
 /// Bodies up to this size stay in the task's row; larger ones have a row of their own, so that
 /// a transition does not rewrite them.
@@ -165,7 +165,10 @@ CREATE TABLE schedules(
     paused INTEGER NOT NULL,
     task TEXT NOT NULL,              -- what each slot submits, as JSON
     last_slot INTEGER,
-    next_slot INTEGER
+    next_slot INTEGER,
+    version INTEGER NOT NULL DEFAULT 1,
+    created_at INTEGER NOT NULL DEFAULT 0,
+    configured TEXT                  -- what the configuration says, while something else is set, as JSON
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX schedules_next ON schedules(next_slot) WHERE paused = 0;
 
@@ -215,4 +218,8 @@ ALTER TABLE audit ADD COLUMN after TEXT;
 ALTER TABLE audit ADD COLUMN count INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE settings(queue INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
 CREATE TABLE spans(block INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
+", "
+ALTER TABLE schedules ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE schedules ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE schedules ADD COLUMN configured TEXT;
 "];

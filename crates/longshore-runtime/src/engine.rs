@@ -8,6 +8,7 @@ use crate::notify::Hub;
 use crate::parts;
 use crate::queues::Queues;
 use crate::registry::Registry;
+use crate::schedules::Schedules;
 use crate::stall::StallWatch;
 use crate::supervisor::{
     Component, Fatal, GraphError, Hook, StartError, Statuses, StopReport, Supervisor,
@@ -130,8 +131,8 @@ pub enum Failed {
 
 /// Takes tasks in, runs them, keeps them moving. Cloning gives another handle.
 ///
-/// Its parts are [components](Component) of one [`Supervisor`]: `store`, the duties `due`, `rescuer`,
-/// `expiry`, `pruner` and `health`, the `recorder`, the `handlers`, the `watchdog` and, if it runs
+/// Its parts are [components](Component) of one [`Supervisor`]: `store`, the duties `due`, `cron`,
+/// `rescuer`, `expiry`, `pruner` and `health`, the `recorder`, the `handlers`, the `watchdog` and, if it runs
 /// tasks, `fetch`.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Inner>);
@@ -141,6 +142,7 @@ struct Inner {
     intake: Arc<Intake>,
     tasks: Tasks,
     queues: Queues,
+    schedules: Arc<Schedules>,
     context: Arc<Context>,
     layers: Stack,
     supervisor: Supervisor,
@@ -184,7 +186,22 @@ impl Engine {
             fatal: watch::Sender::new(None),
         });
         let mut parts = Supervisor::builder().clock(clock.clone());
-        for part in parts::of(&context, retention, &health, consume) {
+        let intake = Arc::new(Intake::new(
+            store.clone(),
+            live.clone(),
+            clock.clone(),
+            hub.clone(),
+            nudge.clone(),
+            telemetry.clone(),
+        ));
+        let schedules = Arc::new(Schedules::new(
+            store.clone(),
+            intake.clone(),
+            hub.clone(),
+            telemetry.clone(),
+            clock,
+        ));
+        for part in parts::of(&context, &schedules, retention, &health, consume) {
             parts = parts.component(part);
         }
         for component in options.components {
@@ -201,14 +218,14 @@ impl Engine {
             .build()?;
         let phase = watch::Sender::new(Phase::Starting);
         threads.spawn(begin(supervisor.clone(), phase.clone()));
-        threads.spawn(show(supervisor.statuses(), telemetry.clone()));
+        threads.spawn(show(supervisor.statuses(), telemetry));
         let running = context.running.clone();
-        let (to, told) = (hub.clone(), nudge.clone());
-        let queues = Queues::new(store.clone(), hub.clone(), live.clone());
-        let intake = Arc::new(Intake::new(store.clone(), live, clock, hub, nudge, telemetry));
+        let (to, told) = (hub.clone(), nudge);
+        let queues = Queues::new(store.clone(), hub, live);
         Ok(Self(Arc::new(Inner {
             tasks: Tasks::new(store, intake.clone(), to, told, running),
             queues,
+            schedules,
             intake,
             context,
             layers,
@@ -264,6 +281,11 @@ impl Engine {
     /// Returns what can be seen of queues and set on them.
     pub fn queues(&self) -> &Queues {
         &self.0.queues
+    }
+
+    /// Returns what is submitted again and again.
+    pub fn schedules(&self) -> &Arc<Schedules> {
+        &self.0.schedules
     }
 
     /// Returns the kinds and queues that are in force.

@@ -2,8 +2,9 @@
 
 use crate::consumer::{Context, Handlers, fetch, record, watchdog};
 use crate::engine::StoreHealth;
+use crate::schedules::Schedules;
 use crate::supervisor::{Component, ComponentError, Deadline, Life, Policy, Stopped, Task};
-use crate::upkeep::{Due, Expiry, Health, Pruner, Rescuer, component};
+use crate::upkeep::{Cron, Due, Expiry, Health, Pruner, Rescuer, component};
 use longshore_core::store::{Retention, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +17,14 @@ const CLOSING: Duration = Duration::from_secs(10);
 /// Returns all parts.
 pub(crate) fn of(
     cx: &Arc<Context>,
+    schedules: &Arc<Schedules>,
     keep: Retention,
     health: &watch::Sender<StoreHealth>,
     consume: bool,
 ) -> Vec<Arc<dyn Component>> {
     let attempts = TaskTracker::new();
     let mut parts: Vec<Arc<dyn Component>> = vec![Arc::new(Kept(cx.store.clone()))];
-    for duty in duties(cx, keep, health) {
+    for duty in duties(cx, schedules, keep, health) {
         parts.push(Arc::new(duty.needs(["store"])));
     }
     let recording = cx.clone();
@@ -42,14 +44,21 @@ pub(crate) fn of(
     parts
 }
 
-fn duties(cx: &Arc<Context>, keep: Retention, health: &watch::Sender<StoreHealth>) -> [Task; 5] {
+fn duties(
+    cx: &Arc<Context>,
+    schedules: &Arc<Schedules>,
+    keep: Retention,
+    health: &watch::Sender<StoreHealth>,
+) -> [Task; 6] {
     let (due, rescuer, expiry, pruner) = (cx.clone(), cx.clone(), cx.clone(), cx.clone());
+    let (schedules, clock) = (schedules.clone(), cx.clock.clone());
     let (asking, shown) = (cx.clone(), health.clone());
     [
         component(move || {
             let Context { store, hub, clock, nudge, .. } = &*due;
             Due::new(store.clone(), hub.clone(), clock.clone(), nudge.clone())
         }),
+        component(move || Cron { schedules: schedules.clone(), clock: clock.clone() }),
         component(move || Rescuer { store: rescuer.store.clone(), hub: rescuer.hub.clone() }),
         component(move || Expiry { store: expiry.store.clone(), hub: expiry.hub.clone() }),
         component(move || Pruner { store: pruner.store.clone(), keep: keep.clone() }),
@@ -90,6 +99,7 @@ impl Component for Kept {
 mod tests {
     use super::*;
     use crate::consumer::{Ends, Executor, Running};
+    use crate::intake::Intake;
     use crate::live::Live;
     use crate::registry::Registry;
     use crate::stall::StallWatch;
@@ -140,7 +150,21 @@ mod tests {
         };
         let condition = Condition::default();
         let health = watch::Sender::new(StoreHealth::Up { latency: Duration::ZERO, condition });
-        of(&Arc::new(context), Retention::default(), &health, true)
+        let schedules = Schedules::new(
+            context.store.clone(),
+            Arc::new(Intake::new(
+                context.store.clone(),
+                context.live.clone(),
+                context.clock.clone(),
+                context.hub.clone(),
+                context.nudge.clone(),
+                context.telemetry.clone(),
+            )),
+            context.hub.clone(),
+            context.telemetry.clone(),
+            context.clock.clone(),
+        );
+        of(&Arc::new(context), &Arc::new(schedules), Retention::default(), &health, true)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::readiness::{ParentEnded, Readiness, parent_ended, readiness};
 use longshore_core::retry::BuryReason;
 use longshore_core::state::Cause;
-use longshore_core::store::AuditLine;
+use longshore_core::store::{AuditLine, Schedule};
 use longshore_core::task::Accepted;
 use longshore_core::{Event, KindName, QueueName, State, TaskId, TenantName, Timestamp};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -41,6 +41,7 @@ pub(super) struct Books {
     pub(super) carried: HashMap<QueueName, String>,
     pub(super) offices: HashMap<String, Office>,
     pub(super) settings: BTreeMap<QueueName, QueueSettings>,
+    pub(super) schedules: BTreeMap<uuid::Uuid, Schedule>,
     /// The audit log, oldest first.
     pub(super) audit: Vec<AuditLine>,
 }

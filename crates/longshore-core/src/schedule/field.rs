@@ -20,9 +20,7 @@ pub(super) const MONTH: Shape = Shape {
     name: "month",
     least: 1,
     most: 12,
-    names: &[
-        "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-    ],
+    names: &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
 };
 /// Sunday is 0 and 7.
 pub(super) const WEEKDAY: Shape = Shape {

@@ -20,6 +20,8 @@ mod cron;
 mod days;
 mod field;
 mod timing;
+mod turn;
 
 pub use cron::{BadCron, Cron, LONGEST};
 pub use timing::{BadTiming, Timing};
+pub use turn::{LATE, Turn};

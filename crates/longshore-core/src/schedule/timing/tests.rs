@@ -112,7 +112,9 @@ fn at_the_end_of_time_there_is_no_slot_any_more() {
 
 #[test]
 fn a_zone_that_nobody_knows_is_refused() {
-    for bad in ["", "Mars/Olympus", "../../etc/passwd", "+02:00", "Europe/Berlin\0", &"x".repeat(99)] {
+    for bad in
+        ["", "Mars/Olympus", "../../etc/passwd", "+02:00", "Europe/Berlin\0", &"x".repeat(99)]
+    {
         assert_eq!(Timing::parse("* * * * *", bad), Err(BadTiming::Zone), "{bad}");
     }
 }
