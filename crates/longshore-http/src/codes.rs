@@ -74,6 +74,8 @@ codes! {
     NO_KIND = 40404, "No such kind";
     /// There is no tenant of that name, or it is not the caller's.
     NO_TENANT = 40405, "No such tenant";
+    /// There is no such schedule, or it is another tenant's.
+    NO_SCHEDULE = 40411, "No such schedule";
     /// The path exists, but not with this method.
     WRONG_METHOD = 40501, "The method is not allowed here";
     /// The body came too slowly.
@@ -84,6 +86,10 @@ codes! {
     UNIQUE_TAKEN = 40902, "A task with this unique key exists";
     /// The task's state does not allow it.
     WRONG_STATE = 40903, "Not possible in this state";
+    /// A schedule of that id exists.
+    SCHEDULE_TAKEN = 40911, "A schedule with this id exists";
+    /// It comes from the configuration, and is removed there.
+    CONFIGURED = 40912, "It comes from the configuration";
     /// What was read before has changed since.
     CHANGED = 41201, "It has changed since";
     /// The body is larger than allowed.

@@ -158,7 +158,7 @@ impl Default for Telemetry {
             telemetry.slots.clone(),
         );
         for slot in Slot::ALL {
-            telemetry.slots.get_or_create(&Became { became: slot.as_str() });
+            let _ = telemetry.slots.get_or_create(&Became { became: slot.as_str() });
         }
         registry.register_with_unit(
             "longshore_store",

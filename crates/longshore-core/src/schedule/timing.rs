@@ -66,6 +66,16 @@ impl Timing {
         slots.take_while(|slot| *slot <= to).take(cap).collect()
     }
 
+    /// Writes a moment as the zone's clock shows it: RFC 3339 with the zone's offset.
+    pub fn local(&self, at: Timestamp) -> String {
+        match jiff::Timestamp::from_millisecond(at.0) {
+            Ok(moment) => {
+                moment.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+            }
+            Err(_) => at.to_string(),
+        }
+    }
+
     /// Returns the first slot from the second `from` on that lies in its stretch.
     fn next_within(&self, stretch: &Stretch, from: i64) -> Option<i64> {
         let Stretch { offset, begin, end } = *stretch;

@@ -1,7 +1,7 @@
 //! The document as a whole, written once.
 
 use super::{schemas, yaml as write};
-use crate::routes::{dead_letters, health, metrics, openapi, operations, queues, tasks};
+use crate::routes::{dead_letters, health, metrics, openapi, operations, queues, schedules, tasks};
 use std::sync::LazyLock;
 use utoipa::OpenApi;
 
@@ -24,6 +24,9 @@ use utoipa::OpenApi;
         queues::hold::resume, queues::hold::purge, queues::hold::pause_kind,
         queues::hold::resume_kind, queues::hold::pause_tenant, queues::hold::resume_tenant,
         queues::read::scaling, operations::config, operations::audit,
+        schedules::read::list, schedules::read::read, schedules::read::next,
+        schedules::create::create, schedules::change::change, schedules::act::run,
+        schedules::act::pause, schedules::act::resume, schedules::act::delete,
         dead_letters::list, dead_letters::retry, dead_letters::discard,
         health::livez, health::readyz, health::startupz, health::health, metrics::metrics,
         openapi::json, openapi::yaml,
@@ -32,6 +35,7 @@ use utoipa::OpenApi;
     tags(
         (name = "tasks", description = "Work to be done, and what became of it"),
         (name = "queues", description = "Where tasks wait, and what holds them back"),
+        (name = "schedules", description = "Work that is done again and again, by the clock"),
         (name = "dead letters", description = "Tasks that failed for good"),
         (name = "operations", description = "What is configured, and who did what"),
         (name = "health", description = "Probes and metrics"),

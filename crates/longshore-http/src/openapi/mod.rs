@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document: collected from the routes, described by [`schemas`].
 
 mod document;
+pub(crate) mod schedules;
 pub(crate) mod schemas;
 mod yaml;
 

@@ -11,4 +11,5 @@ mod operations;
 mod order;
 mod pages;
 mod queues;
+mod schedules;
 mod tasks;

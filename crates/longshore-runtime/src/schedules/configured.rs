@@ -1,9 +1,8 @@
 //! The plans of the configuration: put in force, changed and removed as it is read.
 
-use super::{Plan, ScheduleError, Schedules};
+use super::{Fields, Plan, ScheduleError, Schedules};
+use longshore_core::TenantName;
 use longshore_core::store::{Origin, Schedule};
-use longshore_core::{Payload, TenantName};
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -57,8 +56,8 @@ impl Schedules {
             match self.store.put_schedule(next, before).await?.map_err(ScheduleError::from) {
                 Ok(stored) => {
                     let act = if there.is_some() { "schedule.change" } else { "schedule.create" };
-                    let old = there.map(|there| Plan::of(&there).to_json());
-                    self.note(BY, act, &stored, old, Some(Plan::of(&stored).to_json())).await;
+                    let old = there.map(|there| Plan::of(&there).to_fields());
+                    self.note(BY, act, &stored, old, Some(Plan::of(&stored).to_fields())).await;
                     self.nudge();
                     return Ok(());
                 }
@@ -72,38 +71,23 @@ impl Schedules {
     /// Draws what holds when the configuration says `plan` below what requests have set; nothing if that
     /// is what is stored.
     fn laid_under(&self, there: &Schedule, plan: &Plan) -> Result<Option<Schedule>, ScheduleError> {
-        let held = Plan::of(there).to_json();
-        let base = there.configured.as_ref();
-        let base: Map<String, Value> = match base {
-            Some(base) => serde_json::from_str(base.as_str()).unwrap_or_else(|_| held.clone()),
-            None => held.clone(),
-        };
-        let said = plan.to_json();
+        let held = Plan::of(there).to_fields();
+        let base = Plan::configured(there).unwrap_or_else(|| held.clone());
+        let said = plan.to_fields();
         if base == said {
             return Ok(None);
         }
         let merged = merged(&held, &base, &said);
-        let plan = Plan::from_json(&merged).unwrap_or_else(|| plan.clone());
-        let said = Payload::from_json(Value::Object(said).to_string());
-        self.redrawn(there, &plan, said).map(Some)
+        let plan = Plan::from_fields(&merged).unwrap_or_else(|| plan.clone());
+        self.redrawn(there, &plan, &said).map(Some)
     }
 }
 
 /// Returns what is said, but what is held wherever that differs from the base.
-fn merged(
-    held: &Map<String, Value>,
-    base: &Map<String, Value>,
-    said: &Map<String, Value>,
-) -> Map<String, Value> {
+fn merged(held: &Fields, base: &Fields, said: &Fields) -> Fields {
     let mut merged = said.clone();
-    for name in held.keys().chain(base.keys()) {
-        if held.get(name) == base.get(name) {
-            continue;
-        }
-        match held.get(name) {
-            Some(value) => merged.insert(name.clone(), value.clone()),
-            None => merged.remove(name),
-        };
+    for name in held.differing(base) {
+        merged.take_over(name, held);
     }
     merged
 }
@@ -120,18 +104,14 @@ fn id_of(tenant: &TenantName, plan: &Plan) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    fn fields(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
-    }
 
     #[test]
     fn what_was_set_stays_over_what_is_said_anew() {
-        let base = fields(json!({"cron": "a", "queue": "x", "missed": "one", "tags": ["t"]}));
-        let held = fields(json!({"cron": "b", "queue": "x", "missed": "one"}));
-        let said = fields(json!({"cron": "c", "queue": "y", "tags": ["u"], "priority": 3}));
+        let fields = |json| Fields::read(json).unwrap();
+        let base = fields(r#"{"cron":"a","queue":"x","missed":"one","tags":["t"]}"#);
+        let held = fields(r#"{"cron":"b","queue":"x","missed":"one"}"#);
+        let said = fields(r#"{"cron":"c","queue":"y","tags":["u"],"priority":3}"#);
         let merged = merged(&held, &base, &said);
-        assert_eq!(merged, fields(json!({"cron": "b", "queue": "y", "priority": 3})));
+        assert_eq!(merged, fields(r#"{"cron":"b","queue":"y","priority":3}"#));
     }
 }

@@ -9,6 +9,7 @@
 //! is in force, so that a reload changes the one without the other.
 
 mod configured;
+mod fields;
 mod firing;
 mod plan;
 #[expect(clippy::module_inception, reason = "the noun has the folder's name")]
@@ -17,6 +18,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use fields::Fields;
 pub(crate) use firing::Slot;
 pub use plan::Plan;
 pub use schedules::{ScheduleError, Schedules};

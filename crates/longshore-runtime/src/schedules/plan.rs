@@ -1,11 +1,12 @@
 //! What somebody wants again and again, before and after it is stored.
 
+use super::Fields;
 use super::template::Template;
 use crate::intake::{FieldError, Submission};
 use longshore_core::Payload;
 use longshore_core::schedule::{BadTiming, Timing};
-use longshore_core::store::{Missed, Schedule};
-use serde_json::{Map, Value};
+use longshore_core::store::{Missed, Origin, Schedule};
+use serde::Deserialize;
 
 /// When which task is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,39 +65,47 @@ impl Plan {
         Payload::from_json(serde_json::to_string(&Template::from(&self.task)).unwrap_or_default())
     }
 
-    /// Returns all that was said as one JSON object, with the names of the API; what was not said is not in it.
-    pub fn to_json(&self) -> Map<String, Value> {
-        let mut fields = match serde_json::to_value(Template::from(&self.task)) {
-            Ok(Value::Object(fields)) => fields,
-            _ => Map::new(),
-        };
-        fields.extend(self.name.clone().map(|name| ("name".to_owned(), name.into())));
-        for (name, value) in [
-            ("cron", self.cron.as_str().into()),
-            ("timezone", self.timezone.as_str().into()),
-            ("missed", self.missed.as_str().into()),
-            ("paused", self.paused.into()),
-        ] {
-            fields.insert(name.to_owned(), value);
+    /// Returns all that was said, by the names of the API; what was not said is not in it.
+    pub fn to_fields(&self) -> Fields {
+        let mut fields = Fields::read(self.template().as_str()).unwrap_or_default();
+        if let Some(name) = &self.name {
+            fields = fields.with("name", name);
         }
         fields
+            .with("cron", &self.cron)
+            .with("timezone", &self.timezone)
+            .with("missed", self.missed)
+            .with("paused", self.paused)
     }
 
-    /// Reads what [`Plan::to_json`] wrote; nothing if it did not.
-    pub(super) fn from_json(fields: &Map<String, Value>) -> Option<Self> {
-        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-        let template: Template = serde_json::from_str(&serde_json::to_string(fields).ok()?).ok()?;
+    /// Reads what [`Plan::to_fields`] wrote; nothing if it did not.
+    pub(super) fn from_fields(fields: &Fields) -> Option<Self> {
+        let json = fields.to_json();
+        let template: Template = serde_json::from_str(&json).ok()?;
+        let When { name, cron, timezone, missed, paused } = serde_json::from_str(&json).ok()?;
         let mut task = Submission::from(template);
-        task.name = text("name");
-        Some(Self {
-            name: text("name"),
-            cron: text("cron")?,
-            timezone: text("timezone")?,
-            missed: Missed::parse(&text("missed")?)?,
-            paused: fields.get("paused").and_then(Value::as_bool)?,
-            task,
-        })
+        task.name.clone_from(&name);
+        Some(Self { name, cron, timezone, missed, paused, task })
     }
+
+    /// Returns what the configuration says, if this is a schedule of it.
+    pub fn configured(schedule: &Schedule) -> Option<Fields> {
+        match &schedule.configured {
+            _ if schedule.origin != Origin::Config => None,
+            Some(said) => Fields::read(said.as_str()),
+            None => Some(Self::of(schedule).to_fields()),
+        }
+    }
+}
+
+/// What a plan is besides its task.
+#[derive(Deserialize)]
+struct When {
+    name: Option<String>,
+    cron: String,
+    timezone: String,
+    missed: Missed,
+    paused: bool,
 }
 
 /// Reads when slots are, and says what is wrong by the name of the field.
@@ -118,8 +127,8 @@ mod tests {
         task.name = Some("nightly".to_owned());
         task.payload = Some(Payload::from_json(r#"{"n":1.000}"#));
         let plan = Plan { paused: true, missed: Missed::All, ..Plan::new("0 3 * * *", task) };
-        assert_eq!(Plan::from_json(&plan.to_json()), Some(plan));
-        assert_eq!(Plan::from_json(&Map::new()), None);
+        assert_eq!(Plan::from_fields(&plan.to_fields()), Some(plan));
+        assert_eq!(Plan::from_fields(&Fields::default()), None);
     }
 
     #[test]

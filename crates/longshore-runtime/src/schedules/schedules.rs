@@ -1,13 +1,12 @@
 //! Schedules as operators and clients see them: made, changed, held back, run at once.
 
-use super::Plan;
+use super::{Fields, Plan};
 use crate::intake::{FieldError, Intake, SubmitError};
 use crate::notify::Hub;
 use crate::telemetry::Telemetry;
 use longshore_core::store::{self, Act, ActKind, Origin, Refused, Schedule, Store, StoreError};
 use longshore_core::task::Accepted;
 use longshore_core::{Clock, Payload, TenantName, Timestamp, Valid};
-use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -101,7 +100,7 @@ impl Schedules {
         let id = id.unwrap_or_else(Uuid::now_v7);
         let schedule = self.drawn(id, tenant, Origin::Api, &plan)?;
         let stored = self.store.put_schedule(schedule, None).await??;
-        self.note(by, "schedule.create", &stored, None, Some(plan.to_json())).await;
+        self.note(by, "schedule.create", &stored, None, Some(plan.to_fields())).await;
         self.nudge();
         Ok(stored)
     }
@@ -156,7 +155,7 @@ impl Schedules {
         if !self.store.remove_schedule(&there.tenant, there.id).await? {
             return Err(ScheduleError::NotFound);
         }
-        self.note(by, "schedule.delete", there, Some(Plan::of(there).to_json()), None).await;
+        self.note(by, "schedule.delete", there, Some(Plan::of(there).to_fields()), None).await;
         Ok(())
     }
 
@@ -176,7 +175,7 @@ impl Schedules {
         task.schedule_id = Some(id);
         let accepted = self.intake.accept(vec![Valid::vouch(task)]).await?.pop();
         let accepted = accepted.ok_or(StoreError::Closed)??;
-        let after = Map::from_iter([("task".to_owned(), Value::from(accepted.id.to_string()))]);
+        let after = Fields::default().with("task", accepted.id);
         self.note(by, "schedule.run", &schedule, None, Some(after)).await;
         Ok(accepted)
     }
@@ -209,12 +208,10 @@ impl Schedules {
         if old == plan {
             return Ok(before);
         }
-        let base = before.configured.clone();
-        let base =
-            base.unwrap_or_else(|| Payload::from_json(Value::Object(old.to_json()).to_string()));
-        let after = self.redrawn(&before, &plan, base)?;
+        let base = Plan::configured(&before).unwrap_or_default();
+        let after = self.redrawn(&before, &plan, &base)?;
         let stored = self.store.put_schedule(after, Some(before.version)).await??;
-        self.note(by, act, &stored, Some(old.to_json()), Some(plan.to_json())).await;
+        self.note(by, act, &stored, Some(old.to_fields()), Some(plan.to_fields())).await;
         self.nudge();
         Ok(stored)
     }
@@ -224,16 +221,15 @@ impl Schedules {
         &self,
         before: &Schedule,
         plan: &Plan,
-        base: Payload,
+        base: &Fields,
     ) -> Result<Schedule, ScheduleError> {
         let mut after = self.drawn(before.id, before.tenant.clone(), before.origin, plan)?;
         let same_slots = before.cron == after.cron && before.timezone == after.timezone;
         if same_slots && before.paused == after.paused {
             after.next_slot = before.next_slot;
         }
-        let says_so = serde_json::from_str(base.as_str())
-            .is_ok_and(|base: Value| base == Value::Object(plan.to_json()));
-        after.configured = (before.origin == Origin::Config && !says_so).then_some(base);
+        let differs = before.origin == Origin::Config && *base != plan.to_fields();
+        after.configured = differs.then(|| Payload::from_json(base.to_json()));
         Ok(after)
     }
 
@@ -274,11 +270,10 @@ impl Schedules {
         by: &str,
         act: &str,
         schedule: &Schedule,
-        before: Option<Map<String, Value>>,
-        after: Option<Map<String, Value>>,
+        before: Option<Fields>,
+        after: Option<Fields>,
     ) {
-        let json =
-            |fields: Map<String, Value>| Payload::from_json(Value::Object(fields).to_string());
+        let json = |fields: Fields| Payload::from_json(fields.to_json());
         let what = ActKind::Note {
             act: act.to_owned(),
             target: Some(schedule.id.to_string()),

@@ -259,7 +259,7 @@ async fn what_a_request_sets_stays_over_the_configuration_until_it_is_taken_back
     rig.schedules.hold("olga", &tenant, one.id, false).await.unwrap();
     let back = rig.all().await.remove(0);
     assert_eq!((back.paused, back.configured.clone()), (false, None));
-    assert_eq!(Plan::of(&back).to_json(), said.to_json());
+    assert_eq!(Plan::of(&back).to_fields(), said.to_fields());
     let refused = rig.schedules.remove("olga", &tenant, one.id).await;
     assert!(matches!(refused, Err(ScheduleError::Configured)), "{refused:?}");
     rig.schedules.configure(&[]).await.unwrap();

@@ -10,10 +10,7 @@ fn slots(cron: &str, zone: &str, from: &str) -> Vec<String> {
     let timing = Timing::parse(cron, zone).unwrap();
     let from = Timestamp(at(from).0 - 1);
     let slots = timing.slots_between(from, from.after(std::time::Duration::from_secs(43_200)), 20);
-    let shown = |slot: &Timestamp| {
-        let at = jiff::Timestamp::from_millisecond(slot.0).unwrap();
-        at.to_zoned(timing.zone.clone()).strftime("%d %H:%M:%S%:z").to_string()
-    };
+    let shown = |slot: &Timestamp| timing.local(*slot)[8..].replace('T', " ");
     slots.iter().map(shown).collect()
 }
 
