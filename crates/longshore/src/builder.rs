@@ -1,7 +1,7 @@
 //! Putting a service together. Nothing happens before [`Builder::start`], which is the one place
 //! where the parts meet.
 
-use crate::composition::{Code, registry};
+use crate::composition::{Code, plans, registry};
 use crate::config::{Config, Sources};
 use crate::export::{self, Opened};
 use crate::reload::{InForce, Reloader};
@@ -16,7 +16,7 @@ use longshore_http::{BindError, ConfigView, Door, DoorOptions};
 use longshore_runtime::handler::{BoxHandler, HandlerFn, MissingState, States, boxed};
 use longshore_runtime::layers::{Layer, Stack};
 use longshore_runtime::supervisor::{Component, Hook};
-use longshore_runtime::{Engine, Kind, Options};
+use longshore_runtime::{Engine, Kind, Options, Plan};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -286,15 +286,18 @@ impl Builder {
         };
         let engine = Engine::start(options)?;
         let mut door = self.door;
+        let mut planned = None;
         if let (Some(sources), Some(config)) = (sources, config) {
+            planned = Some(plans(&config));
             let in_force = InForce::new(config);
             let view = in_force.clone();
             door.config = ConfigView::new(move || view.show());
             let reload = engine.reloader();
-            let reloader = Reloader { sources, code, in_force, reload, store };
+            let schedules = engine.schedules().clone();
+            let reloader = Reloader { sources, code, in_force, reload, schedules, store };
             engine.supervisor().add(reloader.component())?;
         }
-        match open(&engine, door, self.routes, shown).await {
+        match open(&engine, door, self.routes, shown, planned).await {
             Ok(service) => Ok(service),
             Err(error) => {
                 engine.stop(Duration::ZERO).await;
@@ -382,8 +385,12 @@ async fn open(
     door: DoorOptions,
     routes: Vec<Routes>,
     store: String,
+    planned: Option<Vec<Plan>>,
 ) -> Result<Service, Error> {
     engine.started().await?;
+    if let Some(plans) = planned {
+        engine.schedules().configure(&plans).await?;
+    }
     let drain = door.drain;
     let routes = routes.into_iter().map(|make| make(engine.clone())).reduce(Router::merge);
     let door = match routes {

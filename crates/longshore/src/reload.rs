@@ -3,10 +3,11 @@
 //! What was read is checked as a whole. With one fault all of it is refused and the old one stays
 //! in force; either way `GET /v1/config` and the audit log show it. What runs goes on as it began.
 
-use crate::composition::{Code, registry};
+use crate::composition::{Code, plans, registry};
 use crate::config::{Changes, Config, ConfigError, Setting, Sources, Watch};
 use longshore_core::store::{Act, ActKind, Store};
 use longshore_core::{Clock, Payload, SystemClock, TenantName, Timestamp};
+use longshore_runtime::Schedules;
 use longshore_runtime::engine::Reload;
 use longshore_runtime::supervisor::{ComponentError, Life, Task};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,6 +75,7 @@ pub(crate) struct Reloader {
     pub(crate) code: Code,
     pub(crate) in_force: InForce,
     pub(crate) reload: Reload,
+    pub(crate) schedules: Arc<Schedules>,
     pub(crate) store: Arc<dyn Store>,
 }
 
@@ -111,6 +113,9 @@ impl Reloader {
             Ok((config, registry)) => {
                 let changes = Config::diff(&self.in_force.config(), &config);
                 self.reload.apply(registry);
+                if let Err(error) = self.schedules.configure(&plans(&config)).await {
+                    tracing::error!(%error, "not all schedules are as the configuration says; the next reload tries again");
+                }
                 tell(&changes);
                 let mut state = self.in_force.state();
                 state.config = Arc::new(config);

@@ -1,6 +1,7 @@
 //! Everything that parses what others send.
 
 mod config;
+mod cron;
 mod requests;
 mod schema;
 mod tasks;
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Box<dyn Target>> {
         Box::new(config::File::yaml()),
         Box::new(config::File::toml()),
         Box::new(words::Words),
+        Box::new(cron::Crons),
         Box::new(schema::Schemas),
     ]
 }
