@@ -3,7 +3,7 @@
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::{bench, completions, config, dead_letters, dev, doctor, enqueue, explain, log, man};
-use crate::{queues, serve, tasks};
+use crate::{queues, schedules, serve, tasks};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// A task queue and its workers in one process
@@ -41,6 +41,9 @@ enum Command {
     /// Looks at queues, pauses them, changes their limits
     #[command(subcommand)]
     Queues(queues::Queues),
+    /// Looks at schedules, makes them, holds them back
+    #[command(subcommand)]
+    Schedules(schedules::Schedules),
     /// Looks at the configuration without starting anything
     #[command(subcommand)]
     Config(config::Config),
@@ -73,6 +76,7 @@ impl Cli {
             Command::Tasks(tasks) => tasks.run(),
             Command::DeadLetters(letters) => letters.run(),
             Command::Queues(queues) => queues.run(),
+            Command::Schedules(schedules) => schedules.run(),
             Command::Config(config) => config.run(),
             Command::Doctor(doctor) => doctor.run(),
             Command::Explain(explain) => explain.run(),

@@ -10,5 +10,6 @@ mod failures;
 mod output;
 mod queues;
 mod rig;
+mod schedules;
 mod tasks;
 mod texts;
