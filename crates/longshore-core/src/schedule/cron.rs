@@ -59,7 +59,7 @@ impl std::str::FromStr for Cron {
         let fields: Vec<&str> =
             short.map_or(whole, |(_, meant)| meant).split_ascii_whitespace().collect();
         let (second, fields) = match fields.as_slice() {
-            [rest @ ..] if rest.len() == 5 => ("0", rest),
+            rest if rest.len() == 5 => ("0", rest),
             [second, rest @ ..] if rest.len() == 5 => (*second, rest),
             _ => {
                 return Err(bad(
