@@ -63,7 +63,7 @@ pub(crate) struct NewSchedule {
 #[serde(untagged)]
 pub(crate) enum TaskOrSchedule {
     Task(Accepted),
-    Schedule(Schedule),
+    Schedule(Box<Schedule>),
 }
 
 /// What a schedule is to be from now on; null takes back what was set. Unknown fields are refused.
@@ -233,7 +233,7 @@ pub(crate) enum NoSchedule {
     Invalid(#[to_schema] Problem),
     /// There is no such schedule
     #[response(status = 404, content_type = "application/problem+json")]
-    NoSchedule(#[to_schema] Problem),
+    Nothing(#[to_schema] Problem),
     /// Somebody else changed it at the same time
     #[response(status = 412, content_type = "application/problem+json")]
     Changed(#[to_schema] Problem),
@@ -249,7 +249,7 @@ pub(crate) enum NotChanged {
     Invalid(#[to_schema] Problem),
     /// There is no such schedule
     #[response(status = 404, content_type = "application/problem+json")]
-    NoSchedule(#[to_schema] Problem),
+    Nothing(#[to_schema] Problem),
     /// It has changed since it was read
     #[response(status = 412, content_type = "application/problem+json")]
     Changed(#[to_schema] Problem),
@@ -271,7 +271,7 @@ pub(crate) enum NotRun {
     Invalid(#[to_schema] Problem),
     /// There is no such schedule
     #[response(status = 404, content_type = "application/problem+json")]
-    NoSchedule(#[to_schema] Problem),
+    Nothing(#[to_schema] Problem),
     /// Its `unique` key is taken
     #[response(status = 409, content_type = "application/problem+json")]
     Taken(#[to_schema] Problem),
@@ -290,7 +290,7 @@ pub(crate) enum NotDeleted {
     Invalid(#[to_schema] Problem),
     /// There is no such schedule
     #[response(status = 404, content_type = "application/problem+json")]
-    NoSchedule(#[to_schema] Problem),
+    Nothing(#[to_schema] Problem),
     /// It comes from the configuration
     #[response(status = 409, content_type = "application/problem+json")]
     Configured(#[to_schema] Problem),

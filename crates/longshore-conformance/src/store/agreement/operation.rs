@@ -36,14 +36,14 @@ pub(super) enum Operation {
     },
     /// Writes a schedule over the version that is there, or over another one.
     Plan {
-        schedule: Schedule,
+        schedule: Box<Schedule>,
         as_read: bool,
     },
     Unplan(TenantName, uuid::Uuid),
     /// Lets what is due fire, each twice.
     FireDue {
         limit: usize,
-        task: Option<NewTask>,
+        task: Option<Box<NewTask>>,
     },
     Reboot,
     Pass(Duration),
@@ -88,11 +88,12 @@ impl Operation {
                 Self::Relay { limit: dice.random.usize(1..6), confirmed: dice.random.bool() }
             }
             895..905 => Self::Reboot,
-            910..918 => Self::Plan { schedule: dice.schedule(), as_read: dice.one_in(80) },
+            910..918 => Self::Plan { schedule: dice.schedule().into(), as_read: dice.one_in(80) },
             918..920 => Self::Unplan(dice.tenant(), dice.schedule_id()),
-            920..930 => {
-                Self::FireDue { limit: dice.random.usize(1..4), task: dice.maybe(80, Dice::task) }
-            }
+            920..930 => Self::FireDue {
+                limit: dice.random.usize(1..4),
+                task: dice.maybe(80, Dice::task).map(Box::new),
+            },
             905..910 => Self::JumpWall(dice.random.i64(-100_000..100_000)),
             _ => Self::Pass(dice.pass()),
         }

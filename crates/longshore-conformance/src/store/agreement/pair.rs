@@ -251,7 +251,7 @@ impl Pair {
             Operation::Plan { schedule, as_read } => {
                 let answers = both!(self, side => {
                     let before = side.version(&schedule, as_read).await;
-                    side.store.put_schedule(schedule.clone(), before).await.expect("put_schedule answers")
+                    side.store.put_schedule((*schedule).clone(), before).await.expect("put_schedule answers")
                 });
                 same("put_schedule", answers)
             }
@@ -265,7 +265,7 @@ impl Pair {
                 self.ids.extend(task.iter().map(|task| task.id));
                 let answers = both!(self, side => {
                     let (due, next) = side.store.due_schedules(limit).await.expect("due_schedules answers");
-                    let firings = view::firings(&due, task.as_ref());
+                    let firings = view::firings(&due, task.as_deref());
                     let fired = side.store.fire(firings).await.expect("fire answers");
                     (due, next, fired.into_iter().map(view::fired).collect::<Vec<_>>())
                 });
