@@ -2,15 +2,17 @@
 
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
-use crate::{bench, completions, config, dead_letters, dev, doctor, enqueue, explain, log, man};
+use crate::{
+    bench, completions, config, dead_letters, dev, doctor, enqueue, explain, key, log, man,
+};
 use crate::{queues, schedules, serve, tasks};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// A task queue and its workers in one process
 ///
 /// `longshore dev` starts a server with everything it needs; the other commands
-/// ask a server (--server, LONGSHORE_SERVER). Data goes to standard output,
-/// everything else to standard error.
+/// ask a server (--server, LONGSHORE_SERVER) and show it a key (LONGSHORE_KEY).
+/// Data goes to standard output, everything else to standard error.
 #[derive(Debug, Parser)]
 #[command(
     name = "longshore",
@@ -44,6 +46,9 @@ enum Command {
     /// Looks at schedules, makes them, holds them back
     #[command(subcommand)]
     Schedules(schedules::Schedules),
+    /// Makes keys, lists them, takes them back
+    #[command(subcommand)]
+    Key(key::Keys),
     /// Looks at the configuration without starting anything
     #[command(subcommand)]
     Config(config::Config),
@@ -77,6 +82,7 @@ impl Cli {
             Command::DeadLetters(letters) => letters.run(),
             Command::Queues(queues) => queues.run(),
             Command::Schedules(schedules) => schedules.run(),
+            Command::Key(keys) => keys.run(),
             Command::Config(config) => config.run(),
             Command::Doctor(doctor) => doctor.run(),
             Command::Explain(explain) => explain.run(),

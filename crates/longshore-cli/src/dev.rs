@@ -4,7 +4,7 @@ use crate::demo;
 use crate::failure::Failure;
 use crate::running::{self, Running};
 use clap::Args;
-use std::net::SocketAddr;
+use longshore::Service;
 
 /// How the service is run.
 #[derive(Debug, Args)]
@@ -35,12 +35,13 @@ impl Dev {
     }
 }
 
-fn greet(addr: SocketAddr, store: &str) {
-    running::say_ready(addr, store);
+fn greet(service: &Service) {
+    running::say_ready(service);
+    let url = service.url();
     anstream::eprintln!(
         "\n\
          Try it:\n\
-         \n  curl -s 'http://{addr}/v1/tasks?wait=5s' -H 'content-type: application/json' \
+         \n  curl -s '{url}/v1/tasks?wait=5s' -H 'content-type: application/json' \
          -d '{{\"kind\":\"hello\",\"payload\":{{\"name\":\"you\"}}}}'\n\
          \n\
          Ctrl-C stops it."

@@ -44,7 +44,7 @@ const EXITS: [(Exit, &str); 13] = [
     (Exit::Usage, "wrong usage: a flag, a file or a field is wrong"),
     (Exit::NotFound, "not found"),
     (Exit::Conflict, "conflict: the state of things does not allow it"),
-    (Exit::Auth, "the token is missing, wrong, or not allowed to do this"),
+    (Exit::Auth, "the key is missing, wrong, or not allowed to do this"),
     (Exit::Unreachable, "the server cannot be reached, or does not answer in time"),
     (Exit::Partly, "partly done: of several, some were done"),
     (Exit::Problems, "a check found problems"),

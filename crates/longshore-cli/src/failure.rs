@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use longshore::client::ClientError;
+use longshore::keys::{KeyFileError, NoChance};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::ErrorKind;
@@ -29,6 +30,12 @@ pub(crate) enum Failure {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
+    /// The file of the keys.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// No key can be made.
+    #[error(transparent)]
+    NoChance(#[from] NoChance),
     /// A measurement that says nothing.
     #[error("{0}")]
     Bench(String),
@@ -65,10 +72,14 @@ impl Failure {
             Self::Client(error) => Exit::of(error),
             Self::Usage(_) => Exit::Usage,
             Self::NotFound(_) => Exit::NotFound,
+            Self::Keys(KeyFileError::Missing { .. }) => Exit::NotFound,
+            Self::Keys(KeyFileError::Wrong { .. }) => Exit::Usage,
             Self::Partly(_) => Exit::Partly,
             Self::Output(_) if self.is_unread() => Exit::Fine,
             Self::Service(_)
             | Self::System { .. }
+            | Self::Keys(_)
+            | Self::NoChance(_)
             | Self::Bench(_)
             | Self::Broken(_)
             | Self::Declined

@@ -21,6 +21,7 @@ mod exit;
 mod explain;
 mod failure;
 mod ids;
+mod key;
 mod log;
 mod man;
 mod output;

@@ -5,7 +5,6 @@ use crate::failure::Failure;
 use clap::Args;
 use longshore::Client;
 use longshore::core::Span;
-use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,8 +22,15 @@ pub(crate) struct Remote {
     )]
     server: String,
     /// The key that is shown to it
-    #[arg(long, value_name = "KEY", env = "LONGSHORE_TOKEN", hide_env_values = true)]
-    token: Option<Key>,
+    /// (better by the variable, or as file:PATH: others see command lines)
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "LONGSHORE_KEY",
+        hide_env_values = true,
+        verbatim_doc_comment
+    )]
+    key: Option<Key>,
     /// How long one request may take
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     request_timeout: Span,
@@ -35,9 +41,13 @@ pub(crate) struct Remote {
 struct Key(String);
 
 impl FromStr for Key {
-    type Err = Infallible;
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(path) = text.strip_prefix("file:") else { return Ok(Self(text.to_owned())) };
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Self(text.trim().to_owned())),
+            Err(error) => Err(format!("{path} cannot be read: {error}")),
+        }
     }
 }
 
@@ -52,8 +62,8 @@ impl Remote {
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         let client = Client::connect(&self.server)?.timeout(self.request_timeout.0);
         // An empty variable is none.
-        Ok(match self.token.as_ref().filter(|key| !key.0.is_empty()) {
-            Some(Key(key)) => client.token(key),
+        Ok(match self.key.as_ref().filter(|key| !key.0.is_empty()) {
+            Some(Key(key)) => client.key(key),
             None => client,
         })
     }

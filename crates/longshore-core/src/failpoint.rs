@@ -24,6 +24,7 @@ pub const POINTS: &[&str] = &[
     "http.before_answer",
     "consumer.claimed",
     "consumer.performed",
+    "consumer.judged",
     "consumer.recorded",
     "stop.drained",
     "stop.released",

@@ -15,6 +15,7 @@ pub mod name;
 pub mod outcome;
 pub mod queue;
 pub mod readiness;
+pub mod register;
 pub mod rescue;
 pub mod retry;
 pub mod rule;

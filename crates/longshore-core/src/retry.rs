@@ -219,6 +219,22 @@ pub enum BuryReason {
 }
 
 impl BuryReason {
+    /// All reasons.
+    pub const ALL: [Self; 7] = [
+        Self::Exhausted,
+        Self::BadData,
+        Self::Fatal,
+        Self::TotalTimeout,
+        Self::Crash,
+        Self::ParentFailed,
+        Self::Invariant,
+    ];
+
+    /// Reads the word of the API.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// Returns the word of the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@
 mod audit;
 mod checkpoint;
 mod error;
+mod lanes;
 mod list;
 mod memory;
 mod names;
@@ -22,6 +23,7 @@ mod schema;
 mod spans;
 mod store;
 mod tasks;
+mod workers;
 mod writer;
 
 pub use open::{OpenError, Options};

@@ -3,6 +3,7 @@
 //! Counters are the truth of the claim: which (queue, kind, tenant) has something ready is known
 //! without asking the file, so a million tasks of a kind that nobody wants cost nothing.
 
+use crate::lanes::Lanes;
 use crate::names::NameId;
 use longshore_core::rescue::Runs;
 use longshore_core::{State, TaskId, Token};
@@ -46,8 +47,9 @@ pub(crate) struct Held {
     pub(crate) runs: Runs,
     /// A cancel was asked; the grace ends then, by the clock that only grows.
     pub(crate) cancel_until: Option<Duration>,
-    /// Its success means no more than its own row: nothing else has to be looked at.
+    /// Its success means no more than its own row, and its lane: nothing else has to be looked at.
     pub(crate) plain: bool,
+    pub(crate) lane: Option<Box<str>>,
 }
 
 /// The writer's memory.
@@ -64,6 +66,7 @@ pub(crate) struct Memory {
     pub(crate) held: HashMap<i64, Held>,
     pub(crate) paused: HashSet<(u8, NameId)>,
     pub(crate) carriers: HashSet<NameId>,
+    pub(crate) lanes: Lanes,
     /// Parents that are waited for, over all children.
     pub(crate) edges: i64,
     /// Nothing is due before this; nothing at all if it is the maximum.
@@ -93,6 +96,7 @@ impl Memory {
         self.dirty.clear();
         self.waiting.clear();
         self.running.clear();
+        self.lanes.forget();
         self.lines.clear();
         let mut select = db.prepare("SELECT queue, kind, tenant, state, count FROM counts")?;
         let mut rows = select.query([])?;
@@ -153,6 +157,7 @@ impl Memory {
                     before.and_then(|held| held.cancel_until).unwrap_or(anew)
                 }),
                 plain: false,
+                lane: None,
             };
             self.held.insert(seq, held);
         }

@@ -42,6 +42,7 @@ impl Readers {
                 OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
             )?;
             crate::open::keep_log(&db)?;
+            crate::open::plan_once(&db)?;
             db.execute_batch(
                 "PRAGMA query_only = ON; PRAGMA cache_size = -4096; PRAGMA busy_timeout = 500;",
             )?;

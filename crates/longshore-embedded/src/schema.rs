@@ -205,6 +205,9 @@ CREATE TABLE audit(
 -- What operators have set on queues, as JSON.
 CREATE TABLE settings(queue INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
 
+-- Kinds that workers run, as JSON.
+CREATE TABLE kinds(name TEXT PRIMARY KEY, spec TEXT NOT NULL, seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
 -- When the tasks of a block of places were accepted; a block that is missing has to be looked at.
 CREATE TABLE spans(block INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
 ";
@@ -219,6 +222,7 @@ ALTER TABLE audit ADD COLUMN count INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE settings(queue INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
 CREATE TABLE spans(block INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
 ", "
+CREATE TABLE kinds(name TEXT PRIMARY KEY, spec TEXT NOT NULL, seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ALTER TABLE schedules ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE schedules ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE schedules ADD COLUMN configured TEXT;

@@ -7,6 +7,7 @@ use crate::open::{self, OpenError, Options};
 use crate::oversight;
 use crate::read::{self, Readers};
 use crate::tasks::{self, Done};
+use crate::workers::Known;
 use crate::writer::{self, Inbox, Job, Reply};
 use async_trait::async_trait;
 use longshore_core::store::{
@@ -16,7 +17,7 @@ use longshore_core::store::{
     StoreError, TaskQuery, Term, Upkeep, Work,
 };
 use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
+use longshore_core::{Attempt, Clock, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -33,7 +34,9 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 pub struct EmbeddedStore {
     inbox: Arc<Inbox>,
     names: Arc<Names>,
-    readers: Readers,
+    pub(crate) readers: Readers,
+    pub(crate) known: Known,
+    pub(crate) clock: Arc<dyn Clock>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -50,10 +53,11 @@ impl EmbeddedStore {
         };
         let readers = Readers::start(&path).map_err(failed)?;
         let writer = writer::start(opened, inbox.clone(), options.clock.clone()).map_err(failed)?;
-        Ok(Self { inbox, names, readers, writer: Mutex::new(Some(writer)) })
+        let (known, clock) = (Known::default(), options.clock.clone());
+        Ok(Self { inbox, names, readers, known, clock, writer: Mutex::new(Some(writer)) })
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T> {
+    pub(crate) async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T> {
         self.inbox.ask(DEADLINE, job).await
     }
 

@@ -44,6 +44,7 @@ async fn claim(store: &EmbeddedStore, slots: usize) -> Vec<Leased> {
     let want = Want {
         queue: QueueName::default(),
         kinds: [kind()].into(),
+        tenant: None,
         outside: [].into(),
         slots,
         limit: None,

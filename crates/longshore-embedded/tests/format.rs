@@ -60,6 +60,7 @@ async fn a_file_of_format_1_is_brought_up_to_date_with_all_that_it_holds() {
     let want = Want {
         queue: QueueName::default(),
         kinds: [kind].into(),
+        tenant: None,
         outside: [].into(),
         slots: 9,
         limit: None,

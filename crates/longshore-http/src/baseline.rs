@@ -2,6 +2,7 @@
 //!
 //! What `POST /v1/tasks` costs above this is what durability costs.
 
+use crate::auth::Guard;
 use crate::auth::NoPolicy;
 use crate::envelope::Shape;
 use crate::house::DEFAULT_MAX_BODY;
@@ -30,7 +31,7 @@ pub fn router(registry: Registry) -> Result<Router, NoPolicy> {
         "/livez",
         health::livez,
     )?;
-    Ok(map.router(&Meter::default(), Arc::new(registry), None))
+    Ok(map.router(&Meter::default(), &Guard::default(), Arc::new(registry), None))
 }
 
 async fn create(

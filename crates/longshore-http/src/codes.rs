@@ -62,8 +62,18 @@ codes! {
     BROKEN_BODY = 40006, "The body could not be read";
     /// Documented, but not in this version.
     NOT_AVAILABLE = 40010, "Not available yet";
+    /// No key was shown where one is needed.
+    NO_KEY = 40101, "A key is needed";
+    /// What was shown is no key in force.
+    WRONG_KEY = 40102, "The key is not valid";
+    /// It was one.
+    KEY_EXPIRED = 40103, "The key has expired";
     /// The `Host` header names somebody else.
     FOREIGN_HOST = 40301, "The host is not served here";
+    /// The key lacks the role that the route takes.
+    ROLE_MISSING = 40302, "The key does not allow this";
+    /// The key is for other queues.
+    QUEUE_NOT_COVERED = 40303, "The key does not cover this queue";
     /// There is nothing at this path.
     NO_ROUTE = 40401, "No such page";
     /// There is no such task, or it is another tenant's.
@@ -76,6 +86,8 @@ codes! {
     NO_TENANT = 40405, "No such tenant";
     /// There is no such schedule, or it is another tenant's.
     NO_SCHEDULE = 40411, "No such schedule";
+    /// There is no worker of that name.
+    NO_WORKER = 40412, "No such worker";
     /// The path exists, but not with this method.
     WRONG_METHOD = 40501, "The method is not allowed here";
     /// The body came too slowly.
@@ -86,6 +98,8 @@ codes! {
     UNIQUE_TAKEN = 40902, "A task with this unique key exists";
     /// The task's state does not allow it.
     WRONG_STATE = 40903, "Not possible in this state";
+    /// The lease is not held any more.
+    LEASE_OVER = 40904, "The lease is not held any more";
     /// A schedule of that id exists.
     SCHEDULE_TAKEN = 40911, "A schedule with this id exists";
     /// It comes from the configuration, and is removed there.
@@ -102,6 +116,8 @@ codes! {
     KEY_REUSED = 42201, "The idempotency key was used with another body";
     /// So many tasks wait in the queue that no more are taken in.
     BACKLOG_FULL = 42901, "The backlog is full";
+    /// An address showed too many wrong keys.
+    TOO_MANY_TRIES = 42902, "Too many wrong keys";
     /// A bug.
     INTERNAL = 50001, "Something broke inside";
     /// It may or may not have been done.

@@ -1,10 +1,10 @@
-//! What every request passes, in one layer: host check, names, panics, metrics, error bodies and
+//! What every request passes, in one layer: host and key, names, panics, metrics, error bodies and
 //! the shrinking of large answers.
 //!
 //! One layer rather than six, because each would look at the same headers again and box the
 //! same future again.
 
-use crate::auth;
+use crate::auth::{Guard, Policy};
 use crate::codes;
 use crate::coding::{Coding, WORTHWHILE};
 use crate::meter::{self, Meter};
@@ -14,13 +14,14 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::{Layer, Service};
@@ -35,6 +36,19 @@ pub(crate) struct Entrance {
     pub(crate) path: &'static str,
     /// Where requests are counted.
     pub(crate) meter: Meter,
+    /// Who is let in.
+    pub(crate) guard: Guard,
+    /// The methods that there are, and what each takes.
+    pub(crate) policies: Arc<[(Method, Policy)]>,
+}
+
+impl Entrance {
+    /// Returns what a method takes; nothing if there is no such route.
+    fn policy(&self, method: &Method) -> Option<Policy> {
+        // Whoever may read a thing may ask how it would be answered.
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.policies.iter().find(|(known, _)| known == method).map(|(_, policy)| *policy)
+    }
 }
 
 impl<S> Layer<S> for Entrance {
@@ -65,18 +79,19 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let began = Instant::now();
         let method = meter::label(request.method());
         let trace = Trace::of(request.headers());
         let coding = Coding::wanted(request.headers());
         let path = request.uri().path_and_query().cloned();
-        let admitted = auth::check_host(request.uri(), request.headers());
+        let policy = self.entrance.policy(request.method());
+        let admitted = self.entrance.guard.admit(policy, &mut request);
         let answer = admitted.map(|()| {
             // A panic may leave nothing half-done behind: routes own what they touch.
             AssertUnwindSafe(self.inner.call(request)).catch_unwind()
         });
-        let Entrance { path: template, meter } = self.entrance.clone();
+        let (template, meter) = (self.entrance.path, self.entrance.meter.clone());
         Box::pin(async move {
             let mut response = match answer {
                 Err(problem) => problem.into_response(),
@@ -91,8 +106,8 @@ where
                 },
             };
             let status = response.status();
-            // Only of our own: what stands beside us knows best when it is back.
-            if response.extensions().get::<Problem>().is_some()
+            // Only of our own: what stands beside us knows best when it is back. So does who counts tries.
+            if response.extensions().get().is_some_and(Problem::is_about_load)
                 && let Some(seconds) = response.headers_mut().get_mut(header::RETRY_AFTER)
                 && let Some(patience) = meter.retry_after()
             {
@@ -171,7 +186,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_a_route_is_a_problem_without_its_words() {
-        let entrance = Entrance { path: "/broken", meter: Meter::default() };
+        let entrance = Entrance {
+            path: "/broken",
+            meter: Meter::default(),
+            guard: Guard::default(),
+            policies: Arc::new([]),
+        };
         let router = Router::new().route("/broken", get(broken).layer(entrance));
         let request = Request::get("/broken?secret=1").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();

@@ -1,8 +1,10 @@
 //! What every route can reach.
 
+use crate::auth::Caller;
 use crate::coding::WORTHWHILE;
-use longshore_core::TenantName;
-use longshore_core::store::Store;
+use crate::problem::Problem;
+use longshore_core::store::{Store, StoreError};
+use longshore_core::{Task, TaskId};
 use longshore_runtime::Engine;
 use std::fmt;
 use std::sync::Arc;
@@ -60,7 +62,6 @@ pub(crate) struct House(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     engine: Engine,
-    tenant: TenantName,
     max_body: usize,
     config: ConfigView,
     closing: CancellationToken,
@@ -75,7 +76,7 @@ impl House {
         closing: CancellationToken,
     ) -> Self {
         let max_body = max_body.clamp(WORTHWHILE, MAX_MAX_BODY);
-        Self(Arc::new(Inner { engine, tenant: TenantName::default(), max_body, config, closing }))
+        Self(Arc::new(Inner { engine, max_body, config, closing }))
     }
 
     /// Returns the engine.
@@ -88,14 +89,23 @@ impl House {
         &**self.0.engine.store()
     }
 
-    /// Returns whose tasks a caller sees: without keys there is one tenant.
-    pub(crate) fn tenant(&self) -> TenantName {
-        self.0.tenant.clone()
+    /// Returns a task, if the caller may know of it.
+    pub(crate) async fn task(
+        &self,
+        caller: &Caller,
+        id: TaskId,
+    ) -> Result<Option<Task>, StoreError> {
+        let task = self.store().get(caller.tenant(), id).await?;
+        Ok(task.filter(|task| caller.covers(&task.queue)))
     }
 
-    /// Returns who a caller is in the audit log: without keys there is one.
-    pub(crate) fn caller(&self) -> &'static str {
-        "local"
+    /// Refuses an id that the caller may not know of, before something is done with it. The store
+    /// looks at the tenant itself; who covers all queues costs no reading here.
+    pub(crate) async fn must_know(&self, caller: &Caller, id: TaskId) -> Result<(), Problem> {
+        if !caller.covers_all() && self.task(caller, id).await?.is_none() {
+            return Err(Problem::no_task(id));
+        }
+        Ok(())
     }
 
     /// Returns the configuration of now.

@@ -1,6 +1,6 @@
 //! The door: the HTTP surface of an [`Engine`](longshore_runtime::Engine).
 //!
-//! A request passes the entrance (host check, names, metrics, error bodies), is read with all its
+//! A request passes the entrance (key or host, names, metrics, error bodies), is read with all its
 //! faults found, and becomes a wish that the engine judges. Whatever goes wrong ends as one shape
 //! of problem with a code of [`codes::CODES`]. [`Door`] is the accept loop; [`router`] is the same
 //! surface for programs that serve it themselves; [`baseline`] is the yardstick for benchmarks.
@@ -12,6 +12,7 @@ pub mod baseline;
 pub mod codes;
 mod coding;
 mod cursor;
+mod deliveries;
 mod entrance;
 mod envelope;
 mod etag;
@@ -24,6 +25,7 @@ mod request;
 mod routes;
 pub mod server;
 mod surface;
+pub mod tls;
 mod trace;
 mod view;
 
@@ -31,3 +33,4 @@ pub use house::{ConfigView, DEFAULT_MAX_BODY, MAX_MAX_BODY};
 pub use problem::Problem;
 pub use server::{BindError, Door, DoorOptions, DrainReport};
 pub use surface::router;
+pub use tls::{Identity, Tls};

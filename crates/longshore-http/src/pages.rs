@@ -61,6 +61,7 @@ macro_rules! page {
 pub static PAGES: &[Page] = &[
     page!(Tutorial, "tutorial", "Tutorial"),
     page!(HowTo, "howto-run-a-command", "How to run a command"),
+    page!(HowTo, "howto-pull", "How to write a worker that pulls"),
     page!(HowTo, "howto-push", "How to push tasks to a service of yours"),
     page!(HowTo, "howto-rust-handlers", "How to write handlers in Rust"),
     page!(HowTo, "howto-order-and-unique", "How to keep order, and how to have at most one"),
@@ -68,6 +69,7 @@ pub static PAGES: &[Page] = &[
     page!(HowTo, "howto-schedules", "How to do something again and again"),
     page!(HowTo, "howto-limits", "How to limit and pause work"),
     page!(HowTo, "howto-reload", "How to change the configuration while it runs"),
+    page!(HowTo, "howto-keys", "How to ask callers for keys, and listen beyond this machine"),
     page!(HowTo, "howto-systemd", "How to run it under systemd"),
     page!(HowTo, "howto-export", "How to export the history of tasks"),
     page!(Reference, "http", "HTTP"),

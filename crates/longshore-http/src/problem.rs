@@ -105,6 +105,11 @@ impl Problem {
         self.0.code
     }
 
+    /// Returns whether its time to come back is the engine's to say.
+    pub(crate) fn is_about_load(&self) -> bool {
+        self.0.code != &codes::TOO_MANY_TRIES
+    }
+
     /// Says that it may or may not have been done.
     pub(crate) fn unknown_outcome() -> Self {
         Self::new(

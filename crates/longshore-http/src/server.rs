@@ -1,12 +1,14 @@
 //! The accept loop: limits on the way in, and an end within a deadline.
 //!
 //! `axum::serve` waits for ever, both for the head of a request and for the last connection. Here
-//! a head has ten seconds, connections are counted, and draining closes idle connections at once,
-//! lets requests in flight finish, and cuts off the rest at the deadline.
+//! a head has ten seconds, and so has the handshake of TLS; connections are counted, and draining closes
+//! idle connections at once, lets requests in flight finish, and cuts off the rest at the deadline.
 
-use crate::auth::{BindRefused, NoPolicy, check_bind};
-use crate::house::{ConfigView, DEFAULT_MAX_BODY};
+use crate::auth::{BindRefused, Guard, Guards, Keyring, NoPolicy, Peer, check_bind, is_loopback};
+use crate::deliveries::Deliveries;
+use crate::house::{ConfigView, DEFAULT_MAX_BODY, House};
 use crate::surface;
+use crate::tls::Tls;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -15,11 +17,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use longshore_runtime::Engine;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -36,8 +39,16 @@ const BREATH: Duration = Duration::from_millis(100);
 /// How a door is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoorOptions {
-    /// Where to listen; loopback only. Default: `127.0.0.1:8080`.
+    /// Where to listen; elsewhere than on loopback with `keys` and `tls` only. Default:
+    /// `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// The keys that callers must show one of. Default: none are asked for, and everybody is the
+    /// tenant `default` with every role.
+    pub keys: Option<Keyring>,
+    /// What is shown to whoever connects. Default: plain HTTP.
+    pub tls: Option<Tls>,
+    /// Listens anywhere, whatever is missing. Default: no.
+    pub insecure_bind: bool,
     /// How long requests in flight may take to finish at the end. Default: 30 s.
     pub drain: Duration,
     /// How long the head of a request may take, and a connection idle. Default: 10 s.
@@ -54,12 +65,32 @@ impl Default for DoorOptions {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            keys: None,
+            tls: None,
+            insecure_bind: false,
             drain: Duration::from_secs(30),
             header_timeout: Duration::from_secs(10),
             max_connections: 10_000,
             max_body: DEFAULT_MAX_BODY,
             config: ConfigView::default(),
         }
+    }
+}
+
+impl DoorOptions {
+    /// Judges whether a door like this may be opened. [`Door::bind`] does too, but then much has been
+    /// opened before.
+    pub fn check(&self) -> Result<(), BindRefused> {
+        check_bind(self.listen, self.guards())
+    }
+
+    fn guards(&self) -> Guards {
+        Guards { keys: self.keys.is_some(), tls: self.tls.is_some(), waived: self.insecure_bind }
+    }
+
+    /// Whoever may listen elsewhere has names that we do not know.
+    fn guard(&self) -> Guard {
+        Guard::new(self.keys.clone(), !is_loopback(self.listen.ip()))
     }
 }
 
@@ -132,13 +163,8 @@ impl Door {
         beside: Option<Router>,
     ) -> Result<Self, BindError> {
         let closing = CancellationToken::new();
-        let router = surface::build(
-            engine,
-            options.max_body,
-            options.config.clone(),
-            closing.clone(),
-            beside,
-        )?;
+        let house = House::new(engine, options.max_body, options.config.clone(), closing.clone());
+        let router = surface::build(house, &options.guard(), beside)?;
         Self::listen(router, options, closing).await
     }
 
@@ -148,7 +174,11 @@ impl Door {
         closing: CancellationToken,
     ) -> Result<Self, BindError> {
         let addr = options.listen;
-        check_bind(addr)?;
+        options.check()?;
+        if check_bind(addr, Guards { waived: false, ..options.guards() }).is_err() {
+            let Guards { keys, tls, .. } = options.guards();
+            tracing::warn!(%addr, keys, tls, "listening beyond this machine without keys and TLS");
+        }
         let failed = |source| BindError::Io { addr, source };
         let listener = TcpListener::bind(addr).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
@@ -160,6 +190,11 @@ impl Door {
         self.addr
     }
 
+    /// Returns whether it speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.options.tls.is_some()
+    }
+
     /// Serves until `shutdown`, then drains. The port is free again once the drain begins.
     /// Dropping the future cuts everything off at once.
     pub async fn serve(self, shutdown: CancellationToken) -> DrainReport {
@@ -169,6 +204,7 @@ impl Door {
         let _dropped = (closing.clone().drop_guard(), cut.clone().drop_guard());
         let host = Arc::new(Host {
             builder: builder(&options),
+            tls: options.tls.clone(),
             router,
             header_timeout: options.header_timeout,
             closing: closing.clone(),
@@ -197,6 +233,7 @@ impl Door {
 #[derive(Debug)]
 struct Host {
     builder: Builder<TokioExecutor>,
+    tls: Option<Tls>,
     router: Router,
     header_timeout: Duration,
     closing: CancellationToken,
@@ -233,11 +270,11 @@ async fn accept(
         // The semaphore is never closed.
         while let Ok(place) = places.clone().acquire_owned().await {
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     accepted += 1;
                     let host = host.clone();
                     connections.spawn(async move {
-                        host.attend(stream).await;
+                        host.attend(stream, peer.ip()).await;
                         drop(place);
                     });
                 }
@@ -261,13 +298,35 @@ fn concerns_one(error: &io::Error) -> bool {
 
 impl Host {
     /// Serves one connection to its end.
-    async fn attend(&self, stream: TcpStream) {
+    async fn attend(&self, stream: TcpStream, peer: IpAddr) {
         // Answers are small and complete: there is nothing to collect.
         let _ = stream.set_nodelay(true);
+        let Some(tls) = &self.tls else { return self.converse(stream, peer).await };
+        let greeted = tokio::time::timeout(self.header_timeout, tls.greet(stream));
+        // Who has not finished the greeting has asked for nothing yet.
+        match self.closing.child_token().run_until_cancelled(greeted).await {
+            Some(Ok(Ok(stream))) => self.converse(stream, peer).await,
+            Some(Ok(Err(error))) => tracing::debug!(%error, %peer, "no TLS connection was made"),
+            Some(Err(_)) => tracing::debug!(%peer, "a TLS handshake took too long"),
+            None => {}
+        }
+    }
+
+    /// Answers what is asked on one connection.
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: IpAddr,
+    ) {
         let asked = AtomicBool::new(false);
+        let deliveries = Deliveries::default();
         let service = service_fn(|request: hyper::Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
-            self.router.clone().call(request.map(Body::new))
+            let mut request = request.map(Body::new);
+            deliveries.arrived();
+            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(deliveries.clone());
+            self.router.clone().call(request)
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
         // A token of its own: connections do not meet at one lock.
@@ -296,6 +355,7 @@ impl Host {
             }
         };
         if let Err(error) = ended {
+            deliveries.broke();
             tracing::debug!(%error, "a connection ended with an error");
         }
     }

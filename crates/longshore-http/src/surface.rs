@@ -1,6 +1,6 @@
 //! All routes over one engine, as a router.
 
-use crate::auth::NoPolicy;
+use crate::auth::{Guard, NoPolicy};
 use crate::house::{ConfigView, DEFAULT_MAX_BODY, House};
 use crate::meter::Meter;
 use crate::routes::plan::plan;
@@ -11,16 +11,20 @@ use tokio_util::sync::CancellationToken;
 /// Returns the whole surface over `engine`, for programs that serve it beside routes of their
 /// own. [`Door`](crate::Door) serves it by itself, with the limits that a port needs.
 ///
-/// It answers to loopback hosts alone, since there are no keys yet. Make one per engine: each registers the metrics of the door.
+/// It asks for no keys, and so answers to loopback hosts alone; a [`Door`](crate::Door) can ask for them.
+/// Make one per engine: each registers the metrics of the door.
 ///
 /// # Panics
 /// If a route has no policy: then the program must not start.
 pub fn router(engine: &Engine) -> Router {
     match build(
-        engine.clone(),
-        DEFAULT_MAX_BODY,
-        ConfigView::default(),
-        CancellationToken::new(),
+        House::new(
+            engine.clone(),
+            DEFAULT_MAX_BODY,
+            ConfigView::default(),
+            CancellationToken::new(),
+        ),
+        &Guard::default(),
         None,
     ) {
         Ok(router) => router,
@@ -28,17 +32,14 @@ pub fn router(engine: &Engine) -> Router {
     }
 }
 
-/// Makes the router; those who wait are answered once `closing` is cancelled. Paths that are not
-/// ours are tried `beside`.
+/// Makes the router over a house, behind `guard`. Paths that are not ours are tried `beside`.
 pub(crate) fn build(
-    engine: Engine,
-    max_body: usize,
-    config: ConfigView,
-    closing: CancellationToken,
+    house: House,
+    guard: &Guard,
     beside: Option<Router>,
 ) -> Result<Router, NoPolicy> {
     let map = plan()?;
     let meter = Meter::default();
-    meter.register(engine.telemetry());
-    Ok(map.router(&meter, House::new(engine, max_body, config, closing), beside))
+    meter.register(house.engine().telemetry());
+    Ok(map.router(&meter, guard, house, beside))
 }

@@ -3,9 +3,10 @@
 use crate::consumer::{Context, Ends, Executor, Running};
 use crate::intake::Intake;
 use crate::layers::{Stack, standard};
+use crate::link::Outside;
 use crate::live::Live;
 use crate::notify::Hub;
-use crate::parts;
+use crate::parts::{self, Roles};
 use crate::queues::Queues;
 use crate::registry::Registry;
 use crate::schedules::Schedules;
@@ -16,7 +17,7 @@ use crate::supervisor::{
 use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
 use crate::upkeep::Nudge;
-use longshore_core::store::{Condition, Retention, Store, StoreError};
+use longshore_core::store::{Condition, Hold, Retention, Store, StoreError};
 use longshore_core::{Clock, SystemClock};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,6 +70,11 @@ pub struct Options {
     pub handler_threads: Option<usize>,
     /// Whether this process runs tasks, or only takes them in.
     pub consume: bool,
+    /// Whether it does what the store needs from time to time: makes due tasks ready, takes back what was
+    /// abandoned, expires, prunes.
+    pub upkeep: bool,
+    /// How it holds the tasks that it runs.
+    pub hold: Hold,
     /// Layers around the handlers of all kinds, inside of the [standard ones](crate::layers).
     pub layers: Stack,
     /// What else runs beside the engine's own parts; may need them by name, see [`Engine`].
@@ -87,6 +93,8 @@ impl Options {
             retention: Retention::default(),
             handler_threads: None,
             consume: true,
+            upkeep: true,
+            hold: Hold::Process,
             layers: Stack::default(),
             components: Vec::new(),
             hooks: Vec::new(),
@@ -143,6 +151,7 @@ struct Inner {
     tasks: Tasks,
     queues: Queues,
     schedules: Arc<Schedules>,
+    outside: Outside,
     context: Arc<Context>,
     layers: Stack,
     supervisor: Supervisor,
@@ -181,6 +190,7 @@ impl Engine {
             running: Arc::new(Running::default()),
             slots: Mutex::default(),
             ends: Ends::default(),
+            hold: options.hold,
             worker: incarnation(),
             fetching: CancellationToken::new(),
             fatal: watch::Sender::new(None),
@@ -201,7 +211,8 @@ impl Engine {
             telemetry.clone(),
             clock,
         ));
-        for part in parts::of(&context, &schedules, retention, &health, consume) {
+        let roles = Roles { consume, upkeep: options.upkeep };
+        for part in parts::of(&context, &schedules, retention, &health, roles) {
             parts = parts.component(part);
         }
         for component in options.components {
@@ -226,6 +237,7 @@ impl Engine {
             tasks: Tasks::new(store, intake.clone(), to, told, running),
             queues,
             schedules,
+            outside: Outside::new(context.clone()),
             intake,
             context,
             layers,
@@ -286,6 +298,16 @@ impl Engine {
     /// Returns what is submitted again and again.
     pub fn schedules(&self) -> &Arc<Schedules> {
         &self.0.schedules
+    }
+
+    /// Returns what serves workers outside of this process.
+    pub fn outside(&self) -> &Outside {
+        &self.0.outside
+    }
+
+    /// Returns the name of this process as a worker.
+    pub fn worker(&self) -> &str {
+        &self.0.context.worker
     }
 
     /// Returns the kinds and queues that are in force.

@@ -12,6 +12,7 @@ pub mod exec;
 pub mod handler;
 pub mod intake;
 pub mod layers;
+pub mod link;
 pub mod live;
 pub mod nearest;
 pub mod notify;

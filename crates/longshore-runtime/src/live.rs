@@ -6,8 +6,8 @@
 use crate::registry::Registry;
 use longshore_core::QueueName;
 use longshore_core::queue::QueueSettings;
-use longshore_core::store::{self, Controls, Store};
-use std::sync::Arc;
+use longshore_core::store::{self, Controls, KnownKind, Store};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, watch};
 
 /// What is in force at one moment.
@@ -36,10 +36,19 @@ pub(crate) fn at_once(settings: &QueueSettings) -> usize {
     settings.limit.map_or(slots, |limit| limit.min(slots)) as usize
 }
 
+/// What the registry is made of.
+#[derive(Debug, Default)]
+struct Sources {
+    own: Arc<Registry>,
+    known: Vec<KnownKind>,
+}
+
 /// What is in force, as it changes.
 #[derive(Debug, Default)]
 pub struct Live {
     now: watch::Sender<Now>,
+    /// What this process itself brings, and the kinds that workers elsewhere run.
+    sources: std::sync::Mutex<Sources>,
     /// Looks come one after the other, so that an old one never hides a new one.
     looking: Mutex<()>,
 }
@@ -47,9 +56,10 @@ pub struct Live {
 impl Live {
     /// Begins with these.
     pub(crate) fn new(registry: Registry) -> Self {
-        let registry = Arc::new(registry);
-        let now = watch::Sender::new(Now { registry, controls: Arc::default() });
-        Self { now, looking: Mutex::default() }
+        let own = Arc::new(registry);
+        let now = watch::Sender::new(Now { registry: own.clone(), controls: Arc::default() });
+        let sources = std::sync::Mutex::new(Sources { own, known: Vec::new() });
+        Self { now, sources, looking: Mutex::default() }
     }
 
     /// Returns what is in force.
@@ -67,9 +77,40 @@ impl Live {
         self.now.subscribe()
     }
 
+    /// Returns what other servers have to know of the kinds that are run here.
+    pub(crate) fn to_be_known(&self) -> Vec<KnownKind> {
+        self.sources().own.all_to_be_known()
+    }
+
     /// Puts another registry in force.
     pub(crate) fn set_registry(&self, registry: Registry) {
+        let mut sources = self.sources();
+        sources.own = Arc::new(registry);
+        self.compose(&sources);
+    }
+
+    /// Learns which kinds workers elsewhere run.
+    fn set_known(&self, known: Vec<KnownKind>) {
+        let mut sources = self.sources();
+        if sources.known != known {
+            sources.known = known;
+            self.compose(&sources);
+        }
+    }
+
+    fn sources(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compose(&self, sources: &Sources) {
+        let registry = Registry::clone(&sources.own).with_known(&sources.known);
         self.now.send_modify(|now| now.registry = Arc::new(registry));
+    }
+
+    /// Asks the store which kinds workers run, and puts them in force.
+    pub(crate) async fn learn(&self, store: &dyn Store) -> store::Result<()> {
+        self.set_known(store.known_kinds().await?);
+        Ok(())
     }
 
     /// Asks the store what operators have set, and puts it in force.

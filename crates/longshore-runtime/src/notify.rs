@@ -4,10 +4,13 @@ use longshore_core::store::Store;
 use longshore_core::{Event, State, Task, TaskId, TenantName, store};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 type Waiters = HashMap<TaskId, Vec<oneshot::Sender<State>>>;
+
+/// Pauses between two looks at a task that may end elsewhere: the first, and the longest.
+const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
 /// Shards, so that recording and waiting rarely meet at one lock.
 const SHARDS: usize = 16;
@@ -70,9 +73,36 @@ impl Hub {
             Some(task) if !task.state.is_end() => {}
             found => return Ok(found),
         }
+        if store.is_shared() {
+            return Self::look(store, tenant, id, at_most, watch).await;
+        }
         // Either way the stored task is the answer.
         let _ = tokio::time::timeout(at_most, watch.ended()).await;
         store.get(tenant, id).await
+    }
+
+    /// Looks again and again: the end may be told to another server.
+    async fn look(
+        store: &dyn Store,
+        tenant: TenantName,
+        id: TaskId,
+        at_most: Duration,
+        watch: Watch,
+    ) -> store::Result<Option<Task>> {
+        let until = Instant::now() + at_most;
+        let ended = watch.ended();
+        tokio::pin!(ended);
+        let mut pause = LOOK.0;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let told = tokio::time::timeout(pause.min(left), &mut ended).await.is_ok();
+            let found = store.get(tenant.clone(), id).await?;
+            let is_over = found.as_ref().is_none_or(|task| task.state.is_end());
+            if told || is_over || left.is_zero() {
+                return Ok(found);
+            }
+            pause = (pause * 2).min(LOOK.1);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::consumer::{Context, Handlers, fetch, record, watchdog};
 use crate::engine::StoreHealth;
 use crate::schedules::Schedules;
 use crate::supervisor::{Component, ComponentError, Deadline, Life, Policy, Stopped, Task};
-use crate::upkeep::{Cron, Due, Expiry, Health, Pruner, Rescuer, component};
+use crate::upkeep::{Announcer, Cron, Due, Expiry, Health, Pruner, Rescuer, component};
 use longshore_core::store::{Retention, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +14,36 @@ use tokio_util::task::TaskTracker;
 /// How long closing the store may take, whatever the deadline.
 const CLOSING: Duration = Duration::from_secs(10);
 
+/// What a process does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Roles {
+    /// It runs tasks.
+    pub(crate) consume: bool,
+    /// It keeps the store moving.
+    pub(crate) upkeep: bool,
+}
+
 /// Returns all parts.
 pub(crate) fn of(
     cx: &Arc<Context>,
     schedules: &Arc<Schedules>,
     keep: Retention,
     health: &watch::Sender<StoreHealth>,
-    consume: bool,
+    Roles { consume, upkeep }: Roles,
 ) -> Vec<Arc<dyn Component>> {
     let attempts = TaskTracker::new();
-    let mut parts: Vec<Arc<dyn Component>> = vec![Arc::new(Kept(cx.store.clone()))];
-    for duty in duties(cx, schedules, keep, health) {
-        parts.push(Arc::new(duty.needs(["store"])));
+    let mut parts: Vec<Arc<dyn Component>> =
+        vec![Arc::new(Kept { store: cx.store.clone(), worker: cx.worker.clone() })];
+    if consume {
+        let (context, started_at) = (cx.clone(), cx.clock.now());
+        let announcer = component(move || Announcer { context: context.clone(), started_at });
+        parts.push(Arc::new(announcer.needs(["store"])));
+    }
+    parts.push(Arc::new(health_of(cx, health).needs(["store"])));
+    if upkeep {
+        for duty in duties(cx, schedules, keep) {
+            parts.push(Arc::new(duty.needs(["store"])));
+        }
     }
     let recording = cx.clone();
     let recorder = Task::new("recorder", move |life| record::run(recording.clone(), life));
@@ -44,15 +62,20 @@ pub(crate) fn of(
     parts
 }
 
-fn duties(
-    cx: &Arc<Context>,
-    schedules: &Arc<Schedules>,
-    keep: Retention,
-    health: &watch::Sender<StoreHealth>,
-) -> [Task; 6] {
-    let (due, rescuer, expiry, pruner) = (cx.clone(), cx.clone(), cx.clone(), cx.clone());
-    let (schedules, clock) = (schedules.clone(), cx.clock.clone());
+fn health_of(cx: &Arc<Context>, health: &watch::Sender<StoreHealth>) -> Task {
     let (asking, shown) = (cx.clone(), health.clone());
+    component(move || Health {
+        store: asking.store.clone(),
+        telemetry: asking.telemetry.clone(),
+        live: asking.live.clone(),
+        shown: shown.clone(),
+        fatal: asking.fatal.clone(),
+    })
+}
+
+fn duties(cx: &Arc<Context>, schedules: &Arc<Schedules>, keep: Retention) -> [Task; 5] {
+    let (schedules, clock) = (schedules.clone(), cx.clock.clone());
+    let (due, rescuer, expiry, pruner) = (cx.clone(), cx.clone(), cx.clone(), cx.clone());
     [
         component(move || {
             let Context { store, hub, clock, nudge, .. } = &*due;
@@ -62,18 +85,14 @@ fn duties(
         component(move || Rescuer { store: rescuer.store.clone(), hub: rescuer.hub.clone() }),
         component(move || Expiry { store: expiry.store.clone(), hub: expiry.hub.clone() }),
         component(move || Pruner { store: pruner.store.clone(), keep: keep.clone() }),
-        component(move || Health {
-            store: asking.store.clone(),
-            telemetry: asking.telemetry.clone(),
-            live: asking.live.clone(),
-            shown: shown.clone(),
-            fatal: asking.fatal.clone(),
-        }),
     ]
 }
 
 /// The store: open when it comes here, closed after everything else.
-struct Kept(Arc<dyn Store>);
+struct Kept {
+    store: Arc<dyn Store>,
+    worker: Arc<str>,
+}
 
 #[async_trait::async_trait]
 impl Component for Kept {
@@ -90,7 +109,11 @@ impl Component for Kept {
     }
 
     async fn stop(&self, _: Deadline) -> Result<Stopped, ComponentError> {
-        self.0.close().await.map_err(ComponentError::failed)?;
+        // Whoever looks at the workers sees that this one has ended, and was not lost.
+        if let Err(error) = self.store.leave(&self.worker).await {
+            tracing::debug!(%error, "the register of workers was not told");
+        }
+        self.store.close().await.map_err(ComponentError::failed)?;
         Ok(Stopped { cleaned: vec!["closed".into()], given_back: 0 })
     }
 }
@@ -144,6 +167,7 @@ mod tests {
             running: Arc::new(Running::default()),
             slots: Default::default(),
             ends: Ends::default(),
+            hold: longshore_core::store::Hold::Process,
             worker: "test".into(),
             fetching: CancellationToken::new(),
             fatal: watch::Sender::new(None),
@@ -164,7 +188,8 @@ mod tests {
             context.telemetry.clone(),
             context.clock.clone(),
         );
-        of(&Arc::new(context), &Arc::new(schedules), Retention::default(), &health, true)
+        let roles = Roles { consume: true, upkeep: true };
+        of(&Arc::new(context), &Arc::new(schedules), Retention::default(), &health, roles)
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::layers::Stack;
 use crate::schema::Schema;
 use longshore_core::queue::QueueSettings;
 use longshore_core::rule::ErrorRule;
+use longshore_core::store::KnownKind;
 use longshore_core::{KindName, QueueName, RetryPolicy, Span};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,13 +36,18 @@ pub struct Kind {
     pub grace: Duration,
     /// Layers around its handler, inside of those for all kinds. Default: none.
     pub layers: Stack,
-    /// Who runs it.
-    pub handler: BoxHandler,
+    /// Who runs it in this process; nothing if only workers outside do.
+    pub handler: Option<BoxHandler>,
 }
 
 impl Kind {
     /// Makes a kind with every default.
     pub fn new(name: KindName, handler: BoxHandler) -> Self {
+        Self { handler: Some(handler), ..Self::pulled(name) }
+    }
+
+    /// Makes a kind with every default that only workers outside of this process run.
+    pub fn pulled(name: KindName) -> Self {
         Self {
             name,
             queue: QueueName::default(),
@@ -52,7 +58,32 @@ impl Kind {
             schema: None,
             grace: DEFAULT_GRACE,
             layers: Stack::default(),
-            handler,
+            handler: None,
+        }
+    }
+
+    /// Makes the kind that a worker elsewhere runs.
+    fn known(known: &KnownKind) -> Self {
+        Self {
+            queue: known.queue.clone(),
+            retry: RetryPolicy::default().max_attempts(known.max_attempts),
+            timeout: known.timeout,
+            total_timeout: known.total_timeout,
+            // One that another version can read and this one cannot binds nobody here.
+            schema: known.schema.as_deref().and_then(|text| Schema::compile(text).ok()),
+            ..Self::pulled(known.name.clone())
+        }
+    }
+
+    /// Returns what other servers have to know of it.
+    pub(crate) fn to_be_known(&self) -> KnownKind {
+        KnownKind {
+            name: self.name.clone(),
+            queue: self.queue.clone(),
+            max_attempts: self.retry.attempts(),
+            timeout: self.timeout,
+            total_timeout: self.total_timeout,
+            schema: self.schema.as_ref().map(|schema| schema.text()),
         }
     }
 
@@ -110,10 +141,27 @@ impl Registry {
     /// Puts the handlers of all kinds inside of these layers.
     pub(crate) fn inside(mut self, layers: &Stack) -> Self {
         for kind in self.kinds.values_mut() {
-            let handler = layers.around(&kind.layers).wrap(kind.handler.clone());
+            let Some(handler) = kind.handler.clone() else { continue };
+            let handler = Some(layers.around(&kind.layers).wrap(handler));
             *kind = Arc::new(Kind { handler, ..(**kind).clone() });
         }
         self
+    }
+
+    /// Adds kinds that workers elsewhere run, unless one of the name is there.
+    pub(crate) fn with_known(mut self, known: &[KnownKind]) -> Self {
+        for kind in known {
+            if !self.kinds.contains_key(&kind.name) {
+                self.add(Kind::known(kind));
+            }
+        }
+        self
+    }
+
+    /// Returns what other servers have to know of the kinds that are run here.
+    pub(crate) fn all_to_be_known(&self) -> Vec<KnownKind> {
+        let here = self.kinds.values().filter(|kind| kind.handler.is_some());
+        here.map(|kind| kind.to_be_known()).collect()
     }
 
     /// Returns a kind.

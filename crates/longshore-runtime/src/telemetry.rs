@@ -240,6 +240,13 @@ impl Telemetry {
         Running(per_kind)
     }
 
+    /// Counts an attempt that ended outside, of which no more is known here.
+    pub(crate) fn elsewhere(&self, became: State) {
+        if became.is_end() {
+            self.drain.ended();
+        }
+    }
+
     /// Counts an end that came too late.
     pub fn stale(&self) {
         self.stale.inc();

@@ -4,19 +4,19 @@
 use crate::composition::{Code, plans, registry};
 use crate::config::{Config, Sources};
 use crate::export::{self, Opened};
+use crate::guards::Guards;
 use crate::reload::{InForce, Reloader};
-use crate::service::{Ended, Service, Signals};
+use crate::service::{Ended, Service, Signals, Started};
 use crate::{Error, drivers};
 use axum::Router;
 use longshore_core::queue::QueueSettings;
 use longshore_core::store::{Retention, Store};
 use longshore_core::{KindName, QueueName};
-use longshore_http::auth::check_bind;
 use longshore_http::{BindError, ConfigView, Door, DoorOptions};
 use longshore_runtime::handler::{BoxHandler, HandlerFn, MissingState, States, boxed};
 use longshore_runtime::layers::{Layer, Stack};
-use longshore_runtime::supervisor::{Component, Hook};
-use longshore_runtime::{Engine, Kind, Options, Plan};
+use longshore_runtime::supervisor::{Component, Hook, StartError, StopReport};
+use longshore_runtime::{Engine, Failed, Kind, Options, Plan};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -96,7 +96,8 @@ impl Builder {
         self
     }
 
-    /// Listens there. Loopback only, for now. Default: 127.0.0.1:8080.
+    /// Listens there. Elsewhere than on loopback it takes keys and TLS, which the configuration names.
+    /// Default: 127.0.0.1:8080.
     pub fn listen(mut self, addr: SocketAddr) -> Self {
         self.door.listen = addr;
         self
@@ -169,7 +170,8 @@ impl Builder {
     }
 
     /// Serves these routes too. They must not overlap with Longshore's (`/v1`, `/tasks`, `/docs`,
-    /// the probes, `/metrics`, `/`), nor with each other, nor have a fallback.
+    /// the probes, `/metrics`, `/`), nor with each other, nor have a fallback. Keys are asked for on
+    /// Longshore's routes alone: what guards these is up to the program.
     pub fn routes(self, routes: Router) -> Self {
         self.routes_with(|_| routes)
     }
@@ -245,7 +247,21 @@ impl Builder {
     }
 
     /// Starts: reads the configuration, opens the store, then the engine, then the port.
-    pub async fn start(mut self) -> Result<Service, Error> {
+    pub async fn start(self) -> Result<Service, Error> {
+        match self.start_by(None).await? {
+            Started::Running(service) => Ok(*service),
+            // Without signals nothing asks for a stop.
+            Started::Stopped(_) => Err(StartError::Stopped.into()),
+        }
+    }
+
+    /// Starts as [`Builder::start`] does. If a signal comes before everything is ready, nothing new is begun
+    /// from then on: what was begun is drained and closed.
+    pub async fn start_unless(self, signals: &Signals) -> Result<Started, Error> {
+        self.start_by(Some(signals)).await
+    }
+
+    async fn start_by(mut self, signals: Option<&Signals>) -> Result<Started, Error> {
         let opened = Opened::default();
         let sources = self.sources.take();
         let code = self.code()?;
@@ -268,12 +284,22 @@ impl Builder {
             code.kinds.push(export::kind(name, self.folder(), opened.clone())?);
         }
         let registry = registry(&code, config.as_ref())?;
+        let guards = match config.clone() {
+            Some(config) => guards_of(config).await?,
+            None => Guards::default(),
+        };
+        self.door.keys = guards.keys();
+        self.door.tls = guards.tls();
         // Before anything is made: a refused address must leave nothing behind.
-        check_bind(self.door.listen).map_err(BindError::from)?;
+        self.door.check().map_err(BindError::from)?;
         let (store, shown) = match self.store {
             Place::Url(url) => (drivers::open(&url).await?, url),
             Place::Open(store) => (store, String::new()),
         };
+        if signals.is_some_and(Signals::are_here) {
+            store.close().await.map_err(Failed::Store)?;
+            return Ok(Started::Stopped(StopReport::default()));
+        }
         // Nobody else has it.
         let _ = opened.set(store.clone());
         let options = Options {
@@ -294,11 +320,25 @@ impl Builder {
             door.config = ConfigView::new(move || view.show());
             let reload = engine.reloader();
             let schedules = engine.schedules().clone();
-            let reloader = Reloader { sources, code, in_force, reload, schedules, store };
+            let reloader = Reloader { sources, code, guards, in_force, reload, schedules, store };
             engine.supervisor().add(reloader.component())?;
         }
-        match open(&engine, door, self.routes, shown, planned).await {
-            Ok(service) => Ok(service),
+        let drain = door.drain;
+        let opened = open(&engine, door, self.routes, shown, planned);
+        let opened = match signals {
+            None => opened.await,
+            Some(signals) => tokio::select! {
+                biased;
+                () = signals.asked() => {
+                    tracing::info!("stopping before everything was ready");
+                    let report = signals.hurry(&engine, engine.stop(drain)).await;
+                    return Ok(Started::Stopped(report));
+                }
+                opened = opened => opened,
+            },
+        };
+        match opened {
+            Ok(service) => Ok(Started::Running(Box::new(service))),
             Err(error) => {
                 engine.stop(Duration::ZERO).await;
                 Err(error)
@@ -309,7 +349,8 @@ impl Builder {
     /// Starts, and runs until SIGINT or SIGTERM; then drains. A second signal cuts that short.
     pub async fn run(self) -> Result<(), Error> {
         let signals = Signals::install()?;
-        match self.start().await?.run(signals).await {
+        let Started::Running(service) = self.start_unless(&signals).await? else { return Ok(()) };
+        match service.run(signals).await {
             Ended::Asked(_) => Ok(()),
             Ended::Failed(failed, _) => Err(failed.into()),
         }
@@ -347,6 +388,7 @@ impl Builder {
         if said("server.listen") {
             self.door.listen = config.server.listen;
         }
+        self.door.insecure_bind |= config.server.insecure_bind;
         if said("server.drain") {
             self.door.drain = config.server.drain;
         }
@@ -376,6 +418,12 @@ impl Builder {
 /// Reads the configuration, off the threads that must not wait.
 async fn read(sources: Sources) -> Result<Config, Error> {
     let read = tokio::task::spawn_blocking(move || sources.load()).await;
+    Ok(read.map_err(std::io::Error::other)??)
+}
+
+/// Reads what guards the door, off the threads that must not wait.
+async fn guards_of(config: Config) -> Result<Guards, Error> {
+    let read = tokio::task::spawn_blocking(move || Guards::open(&config)).await;
     Ok(read.map_err(std::io::Error::other)??)
 }
 

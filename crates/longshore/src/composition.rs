@@ -2,6 +2,7 @@
 //! for the start and for every reload.
 
 use crate::config::{self, Config, ConfigError, Runner};
+use crate::guards::Guards;
 use longshore_core::queue::QueueSettings;
 use longshore_core::rule::{ErrorMatch, ErrorRule, Then};
 use longshore_core::{Clock, KindName, QueueName, Span, SystemClock};
@@ -84,8 +85,8 @@ fn settings_of(queue: &config::Queue, slots_said: bool) -> QueueSettings {
     }
 }
 
-/// A kind that the configuration alone describes.
-fn made(name: &KindName, said: &config::Kind, handler: BoxHandler) -> Kind {
+/// A kind that the configuration alone describes; without a handler others run it.
+fn made(name: &KindName, said: &config::Kind, handler: Option<BoxHandler>) -> Kind {
     Kind {
         queue: said.queue.clone(),
         retry: said.retry.clone(),
@@ -93,7 +94,8 @@ fn made(name: &KindName, said: &config::Kind, handler: BoxHandler) -> Kind {
         timeout: Span(said.timeout),
         total_timeout: said.total_timeout.map(Span),
         grace: said.grace,
-        ..Kind::new(name.clone(), handler)
+        handler,
+        ..Kind::pulled(name.clone())
     }
 }
 
@@ -156,8 +158,10 @@ fn schema_of(
 }
 
 impl Config {
-    /// Returns what is wrong although it reads well: schemas that do not compile, commands and
-    /// secrets that cannot be used. A service refuses to start with one.
+    /// Returns what is wrong although it reads well: schemas that do not compile, commands, secrets, keys
+    /// and certificates that cannot be used. A service refuses to start with one.
+    ///
+    /// Reads files: call it where blocking is fine.
     pub fn check(&self) -> Result<(), ConfigError> {
         for (name, said) in &self.kinds {
             if said.runner != Runner::Code {
@@ -165,7 +169,7 @@ impl Config {
             }
             schema_of(self, name, said)?;
         }
-        Ok(())
+        Guards::open(self).map(drop)
     }
 }
 
@@ -173,11 +177,12 @@ fn handler_of(
     config: &Config,
     name: &KindName,
     runner: &Runner,
-) -> Result<BoxHandler, ConfigError> {
+) -> Result<Option<BoxHandler>, ConfigError> {
     let wrong = |key: &str, message: String| config.fault(&["kinds", name.as_str(), key], message);
     match runner {
         // The configuration was read with the names of the kinds in the code.
         Runner::Code => Err(wrong("command", "nobody runs this kind".into()).into()),
+        Runner::Pull => Ok(None),
         Runner::Command(_) if !exec::is_prepared() => {
             let why = "this program cannot run commands: \
                        call `longshore::exec::run_if_asked` first in `main`";
@@ -200,7 +205,7 @@ fn handler_of(
                 ..default
             };
             spec.check().map_err(|bad| wrong("command", bad.to_string()))?;
-            Ok(command(spec))
+            Ok(Some(command(spec)))
         }
         Runner::Push(said) => {
             let secrets = said.secrets.iter().map(|secret| Secret::parse(secret.expose()));
@@ -214,7 +219,7 @@ fn handler_of(
                     .map(|(name, value)| (name.clone(), value.expose().to_owned()))
                     .collect(),
             };
-            push(spec).map_err(|bad| wrong("push", bad.to_string()).into())
+            push(spec).map(Some).map_err(|bad| wrong("push", bad.to_string()).into())
         }
     }
 }

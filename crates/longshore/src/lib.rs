@@ -101,6 +101,8 @@ pub mod config;
 pub mod drivers;
 mod error;
 pub mod export;
+mod guards;
+pub mod keys;
 mod reload;
 mod service;
 
@@ -114,7 +116,7 @@ pub use longshore_http as http;
 pub use longshore_runtime as runtime;
 pub use longshore_runtime::{Engine, Kind, Registry, Submission, SubmitError};
 pub use longshore_runtime::{exec, handler, layers, supervisor};
-pub use service::{Ended, Service, Signals};
+pub use service::{Ended, Service, Signals, Started};
 
 /// The examples of the page about handlers compile.
 #[cfg(doctest)]

@@ -5,6 +5,7 @@
 
 use crate::composition::{Code, plans, registry};
 use crate::config::{Changes, Config, ConfigError, Setting, Sources, Watch};
+use crate::guards::{Guards, Refreshed};
 use longshore_core::store::{Act, ActKind, Store};
 use longshore_core::{Clock, Payload, SystemClock, TenantName, Timestamp};
 use longshore_runtime::Schedules;
@@ -73,6 +74,7 @@ impl InForce {
 pub(crate) struct Reloader {
     pub(crate) sources: Sources,
     pub(crate) code: Code,
+    pub(crate) guards: Guards,
     pub(crate) in_force: InForce,
     pub(crate) reload: Reload,
     pub(crate) schedules: Arc<Schedules>,
@@ -84,6 +86,19 @@ impl Reloader {
     pub(crate) fn component(self) -> Task {
         let reloader = Arc::new(self);
         Task::new("config", move |life| watch(reloader.clone(), life)).needs(["store"])
+    }
+
+    /// Reads the keys and the certificate again. They do not wait for the rest to be right.
+    async fn guards_again(&self) {
+        let guards = self.guards.clone();
+        match tokio::task::spawn_blocking(move || guards.refresh()).await {
+            Ok(all) => {
+                for Refreshed { act, target, after } in all {
+                    self.note(act, Some(target), after).await;
+                }
+            }
+            Err(panic) => tracing::error!(%panic, "reading the keys and the certificate failed"),
+        }
     }
 
     /// Reads it again, and puts it in force unless anything is wrong with it; returns whether it is.
@@ -123,15 +138,16 @@ impl Reloader {
                 serde_json::to_value(&changes).unwrap_or_default()
             }
         };
-        self.note(after).await;
+        let target = self.in_force.config().file().map(|file| file.display().to_string());
+        self.note("config.reload", target, after).await;
         fine
     }
 
     /// Leaves a line in the audit log.
-    async fn note(&self, after: serde_json::Value) {
+    async fn note(&self, act: &str, target: Option<String>, after: serde_json::Value) {
         let what = ActKind::Note {
-            act: "config.reload".into(),
-            target: self.in_force.config().file().map(|file| file.display().to_string()),
+            act: act.into(),
+            target,
             before: None,
             after: Some(Payload::from_json(after.to_string())),
         };
@@ -176,6 +192,7 @@ async fn watch(reloader: Arc<Reloader>, life: Life) -> Result<(), ComponentError
             _ = hangup.recv() => "SIGHUP",
         };
         tracing::info!(why, "reading the configuration again");
+        reloader.guards_again().await;
         if !reloader.again().await {
             continue; // told again once a file says something else
         }

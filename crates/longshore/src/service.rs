@@ -6,11 +6,13 @@ use longshore_runtime::supervisor::{
     Component, ComponentError, Deadline, GraphError, Life, StopReport, Stopped,
 };
 use longshore_runtime::{Engine, Failed};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A service that runs.
@@ -18,10 +20,20 @@ use tokio_util::sync::CancellationToken;
 pub struct Service {
     engine: Engine,
     addr: SocketAddr,
+    tls: bool,
     store: String,
     closing: CancellationToken,
     drain: Duration,
     ended: bool,
+}
+
+/// What became of a start that may be broken off.
+#[derive(Debug)]
+pub enum Started {
+    /// It runs.
+    Running(Box<Service>),
+    /// SIGINT or SIGTERM came first: it has stopped again.
+    Stopped(StopReport),
 }
 
 /// How a service ended.
@@ -41,7 +53,7 @@ impl Service {
         drain: Duration,
         store: String,
     ) -> Result<Self, GraphError> {
-        let addr = door.local_addr();
+        let (addr, tls) = (door.local_addr(), door.is_tls());
         let closing = CancellationToken::new();
         let door = Doorway {
             door: Mutex::new(Some(door)),
@@ -50,12 +62,17 @@ impl Service {
             needs: vec!["store".to_owned()],
         };
         engine.supervisor().add(door)?;
-        Ok(Self { engine, addr, store, closing, drain, ended: false })
+        Ok(Self { engine, addr, tls, store, closing, drain, ended: false })
     }
 
     /// Returns where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Returns where it listens, as clients of this machine write it.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.addr)
     }
 
     /// Returns the address of the store; empty if it was open already.
@@ -69,9 +86,9 @@ impl Service {
     }
 
     /// Runs until SIGINT or SIGTERM, or until something cannot go on.
-    pub async fn run(mut self, mut signals: Signals) -> Ended {
+    pub async fn run(mut self, signals: Signals) -> Ended {
         let failed = tokio::select! {
-            () = signals.next() => None,
+            () = signals.asked() => None,
             failed = self.engine.failed() => Some(failed),
         };
         if let Some(failed) = failed {
@@ -80,13 +97,7 @@ impl Service {
         }
         tracing::info!(deadline = ?self.drain, "draining; a second signal cuts it short");
         let engine = self.engine.clone();
-        let hurry = tokio::spawn(async move {
-            signals.next().await;
-            engine.hurry();
-        });
-        let report = self.end(self.drain).await;
-        hurry.abort();
-        Ended::Asked(report)
+        Ended::Asked(signals.hurry(&engine, self.end(self.drain)).await)
     }
 
     /// Drains, gives back what does not end within `deadline`, and closes.
@@ -161,22 +172,56 @@ impl Component for Doorway {
 /// SIGINT and SIGTERM. Installed before a service starts, so that none is missed.
 #[derive(Debug)]
 pub struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
+    /// The first one has come.
+    first: CancellationToken,
+    /// The second one.
+    second: CancellationToken,
+    listening: JoinHandle<()>,
 }
 
 impl Signals {
     /// Takes the signals over from the system's own handling, which ends the process at once.
     pub fn install() -> Result<Self, Error> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { interrupt, terminate })
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (first, second) = (CancellationToken::new(), CancellationToken::new());
+        let tokens = [first.clone(), second.clone()];
+        let listening = tokio::spawn(async move {
+            for token in tokens {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                token.cancel();
+            }
+        });
+        Ok(Self { first, second, listening })
     }
 
-    async fn next(&mut self) {
+    /// Returns whether the first signal has come.
+    pub(crate) fn are_here(&self) -> bool {
+        self.first.is_cancelled()
+    }
+
+    /// Returns once the first signal has come.
+    pub(crate) async fn asked(&self) {
+        self.first.cancelled().await;
+    }
+
+    /// Lets a stop end, which the second signal cuts short.
+    pub(crate) async fn hurry<T>(&self, engine: &Engine, stop: impl Future<Output = T>) -> T {
+        tokio::pin!(stop);
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            biased;
+            stopped = &mut stop => return stopped,
+            () = self.second.cancelled() => engine.hurry(),
         }
+        stop.await
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.listening.abort();
     }
 }

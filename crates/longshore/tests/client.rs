@@ -282,7 +282,7 @@ async fn every_field_of_a_submit_is_written_as_documented() {
         .unique(unique);
     let answer = ResponseTemplate::new(201).set_body_json(accepted(id));
     Mock::given(any()).respond_with(answer).expect(1).mount(&server).await;
-    let client = client.token("ls_test_1_secret");
+    let client = client.key("ls_test_1_secret");
     client.submit(&submit).await.unwrap();
     let request = server.received_requests().await.unwrap().pop().unwrap();
     assert_eq!(
@@ -469,14 +469,14 @@ fn an_address_must_be_usable_and_a_base_path_is_kept() {
         ("127.0.0.1:8080", "URL"),
         ("localhost:8080", "http://"),
         ("ftp://host", "http://"),
-        ("http://u:p@host", "token"),
+        ("http://u:p@host", "key"),
         ("http://host/?a=b", "query"),
     ] {
         let error = Client::connect(address).unwrap_err();
         assert_eq!(error.class(), Class::Invalid);
         assert!(error.to_string().contains(part), "{error}");
     }
-    let client = Client::connect("https://host/tasks/").unwrap().token("s3cret");
+    let client = Client::connect("https://host/tasks/").unwrap().key("s3cret");
     assert_eq!(client.url(), "https://host/tasks/");
     assert!(!format!("{client:?}").contains("s3cret"));
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod cron;
+mod keys;
 mod requests;
 mod schema;
 mod tasks;
@@ -18,6 +19,7 @@ pub fn all() -> Vec<Box<dyn Target>> {
         Box::new(requests::Headers::new()),
         Box::new(config::File::yaml()),
         Box::new(config::File::toml()),
+        Box::new(keys::Keys::new()),
         Box::new(words::Words),
         Box::new(cron::Crons),
         Box::new(schema::Schemas),

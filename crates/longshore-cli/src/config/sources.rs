@@ -33,9 +33,14 @@ impl Place {
         }
     }
 
+    /// Reads it without looking at what it names.
+    pub(crate) fn read(&self, flags: Flags) -> Result<Config, ConfigError> {
+        self.sources().flags(flags).load()
+    }
+
     /// Reads it and checks it, as a service does before it starts.
     pub(crate) fn load(&self, flags: Flags) -> Result<Config, ConfigError> {
-        let config = self.sources().flags(flags).load()?;
+        let config = self.read(flags)?;
         config.check()?;
         Ok(config)
     }

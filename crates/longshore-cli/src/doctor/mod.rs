@@ -7,10 +7,12 @@ mod configuration;
 mod data;
 mod disk;
 mod finding;
+mod keys;
 mod limits;
 mod lock;
 mod port;
 mod server;
+mod tls;
 
 use crate::config::Place;
 use crate::exit::Exit;
@@ -58,6 +60,12 @@ impl Doctor {
         }
         let loaded = place.load(flags);
         let mut findings = configuration::check(&loaded);
+        let mut guards = Vec::new();
+        if let Ok(config) = &loaded {
+            guards.extend(config.auth.keys.iter().flat_map(|path| keys::check(path)));
+            guards.extend(config.server.tls.iter().flat_map(tls::check));
+        }
+        let has_tls = loaded.as_ref().is_ok_and(|config| config.server.tls.is_some());
         let (configured, folder) = match &loaded {
             Ok(config) => (config.server.listen, configuration::folder(config)),
             // What the rest needs is told by the flags, or is the default.
@@ -67,13 +75,16 @@ impl Doctor {
         remote.run(async move |client| {
             let ours = port::is_ours(listen).await;
             let server = server::check(&client).await;
+            let tls_ours = has_tls && asks(client.url(), listen);
             let up = ours || server.first().is_some_and(server::is_up);
+            let ours = ours || (tls_ours && server.first().is_some_and(server::is_up));
             findings.push(port::check(listen, ours));
             if let Some(folder) = &folder {
                 findings.extend(data::check(folder));
                 findings.push(lock::check(folder, up));
                 findings.extend(disk::check(folder));
             }
+            findings.extend(guards);
             findings.push(clock::check());
             findings.extend(limits::check());
             findings.extend(server);
@@ -84,4 +95,10 @@ impl Doctor {
             Ok(if failed { Exit::Problems } else { Exit::Fine })
         })
     }
+}
+
+/// Whether the server that commands ask can be the one that listens there: its certificate is for a
+/// name, so it is not asked by address.
+fn asks(url: &str, listen: SocketAddr) -> bool {
+    url.trim_end_matches('/').ends_with(&format!(":{}", listen.port()))
 }

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-/// Returns whether a Longshore server answers there already.
+/// Returns whether a Longshore server answers there already, over plain HTTP.
 pub(super) async fn is_ours(listen: SocketAddr) -> bool {
     if listen.port() == 0 {
         return false;

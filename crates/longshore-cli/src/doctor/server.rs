@@ -31,7 +31,7 @@ pub(super) async fn check(client: &Client) -> Vec<Finding> {
             return vec![Finding::ok("server", format!("{NOBODY} {url}"))];
         }
         Err(error) => {
-            let fix = "see whether --server names a Longshore server, and --token its key";
+            let fix = "see whether --server names a Longshore server, and LONGSHORE_KEY is its key";
             return vec![Finding::fail("server", format!("{url}: {error}"), fix)];
         }
     };

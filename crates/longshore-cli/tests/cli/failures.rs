@@ -88,9 +88,9 @@ fn codes_are_explained_from_the_binary() {
 }
 
 #[test]
-fn a_token_is_never_shown() {
+fn a_key_is_never_shown() {
     let rig = Rig::start();
     let mut command = rig.command(&["tasks", "ls", "--help"]);
-    let output = command.env("LONGSHORE_TOKEN", "ls_secret").output().unwrap();
+    let output = command.env("LONGSHORE_KEY", "ls_secret").output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stdout).contains("ls_secret"));
 }

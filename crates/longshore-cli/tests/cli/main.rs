@@ -7,6 +7,7 @@ mod dead_letters;
 mod doctor;
 mod enqueue;
 mod failures;
+mod keys;
 mod output;
 mod queues;
 mod rig;

@@ -30,8 +30,13 @@ pub(crate) struct Said {
 impl Rig {
     /// Starts a server on a free port.
     pub(crate) fn start() -> Self {
-        let mut rig = Self::alone();
-        let mut command = rig.command(&["dev", "--listen", "127.0.0.1:0", "--data", "data"]);
+        Self::alone().serving(&["--listen", "127.0.0.1:0"])
+    }
+
+    /// Starts a server in this folder.
+    pub(crate) fn serving(self, args: &[&str]) -> Self {
+        let mut rig = self;
+        let mut command = rig.command(&[&["dev", "--data", "data"], args].concat());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -62,6 +67,11 @@ impl Rig {
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Reaches the server, which listens everywhere, at this address.
+    pub(crate) fn reach(&mut self, host: &str) {
+        self.url = self.url.replace("0.0.0.0", host);
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {

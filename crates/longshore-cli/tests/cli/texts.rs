@@ -70,8 +70,8 @@ fn the_reference_is_made_of_the_help() {
         "# Command line\n\n\
          <!-- Made of the help texts: UPDATE=1 cargo test -p longshore-cli --test cli texts -->\n\n\
          Data goes to standard output, everything else to standard error. The server that is asked \
-         is `--server URL`,\n`LONGSHORE_SERVER`, or `http://127.0.0.1:8080`; its key is `--token` or \
-         `LONGSHORE_TOKEN`.\n\n\
+         is `--server URL`,\n`LONGSHORE_SERVER`, or `http://127.0.0.1:8080`; its key is \
+         `LONGSHORE_KEY`.\n\n\
          On a terminal a table fits its width and tells times as people do; `NO_COLOR` takes its \
          colours away. In a pipe the\nsame table has a tab between its cells, and exact times. \
          `-o json`, `jsonl` and `yaml` print what the server sent;\nnumbers keep every digit. \

@@ -8,6 +8,7 @@ use crate::server::{Launch, Server, data, folder};
 use libtest_mimic::{Failed, Trial};
 use longshore_core::failpoint::POINTS;
 use rustix::process::Signal;
+use serde_json::json;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -71,6 +72,30 @@ fn step(point: &str, action: &str) -> Result<(), Failed> {
 fn nth(point: &str) -> u32 {
     let once = ["boot.", "checkpoint.", "stop."].iter().any(|prefix| point.starts_with(prefix));
     if once { 1 } else { 5 }
+}
+
+/// A fault of the recorder itself costs nobody anything: what it had in hand is recorded all the same, by
+/// the same process.
+pub(crate) fn a_recorder_that_panics_leaves_no_end_behind() -> Result<(), Failed> {
+    let folder = folder()?;
+    for point in ["consumer.judged", "consumer.recorded"] {
+        let data = folder.path().join(point);
+        let launch = Launch::new(data).env("LONGSHORE_FAILPOINT", format!("{point}=panic@2"));
+        let server = launch.start()?;
+        let mut client = server.client();
+        for number in 0..10 {
+            let task = json!({"kind": "demo.work", "payload": {"result": number}});
+            let task = client.post("/v1/tasks?wait=10s", &task)?.data();
+            if task["status"] != "success" || task["attempt"] != 1 || task["crashes"] != 0 {
+                return Err(format!("{point}: task {number} is {task}").into());
+            }
+        }
+        if !server.stderr().contains("recording panicked") {
+            return Err(format!("{point} was not passed\n{}", server.stderr()).into());
+        }
+        server.stop()?;
+    }
+    Ok(())
 }
 
 struct Seen {

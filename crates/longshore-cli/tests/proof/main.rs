@@ -103,6 +103,7 @@ fn trials() -> Vec<Trial> {
     ]);
     trials.extend(failpoints::walk());
     trials.extend(proofs![
+        failpoints::a_recorder_that_panics_leaves_no_end_behind,
         suspects::a_killer_is_buried_and_the_others_go_on,
         blocked::the_door_answers_while_handlers_block_their_threads,
         shutdown::sigterm_lets_running_work_end_and_keeps_the_rest,

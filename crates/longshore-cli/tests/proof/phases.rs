@@ -22,8 +22,6 @@ const ROUNDS: usize = 7;
 const FETCHING: Duration = Duration::from_millis(100);
 /// or so long after it where a step of the store is held up for 100 ms,
 const HELD_UP: Duration = Duration::from_millis(250);
-/// or while a server starts, which it does to the end before it stops.
-const STARTING: Duration = Duration::from_secs(2);
 /// How long ending may take when it is told twice.
 const HURRIED: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,7 +48,6 @@ enum Phase {
 impl Phase {
     fn begins_for(self) -> Duration {
         match self {
-            Self::Starting(_) => STARTING,
             Self::Recording => HELD_UP,
             _ => FETCHING,
         }
@@ -118,7 +115,7 @@ pub(crate) fn sigterm_in_each_phase_loses_and_charges_nothing() -> Result<(), Fa
         return Err(format!("charged: {task}").into());
     }
     eprintln!(
-        "{} signals in {took:.0?}: {} tasks accepted, but for starts and stores held up nothing was begun later than {:?} after a signal",
+        "{} signals in {took:.0?}: {} tasks accepted, but for stores held up nothing was begun later than {:?} after a signal",
         ROUNDS * PHASES.len(),
         report.accepted,
         rig.latest,

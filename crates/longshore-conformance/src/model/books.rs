@@ -5,9 +5,10 @@ use super::offices::Office;
 use super::row::{Lane, Mark, Row};
 use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::readiness::{ParentEnded, Readiness, parent_ended, readiness};
+use longshore_core::register::Register;
 use longshore_core::retry::BuryReason;
 use longshore_core::state::Cause;
-use longshore_core::store::{AuditLine, Schedule};
+use longshore_core::store::{AuditLine, KnownKind, Schedule};
 use longshore_core::task::Accepted;
 use longshore_core::{Event, KindName, QueueName, State, TaskId, TenantName, Timestamp};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -40,6 +41,9 @@ pub(super) struct Books {
     pub(super) paused: HashSet<Scope>,
     pub(super) carried: HashMap<QueueName, String>,
     pub(super) offices: HashMap<String, Office>,
+    pub(super) workers: Register,
+    /// Kinds that workers run, and when that was last said.
+    pub(super) kinds: BTreeMap<KindName, (KnownKind, Timestamp)>,
     pub(super) settings: BTreeMap<QueueName, QueueSettings>,
     pub(super) schedules: BTreeMap<uuid::Uuid, Schedule>,
     /// The audit log, oldest first.

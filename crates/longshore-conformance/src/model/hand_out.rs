@@ -36,7 +36,9 @@ impl Books {
             return Vec::new();
         }
         let wanted = |row: &Row| {
-            row.ready && row.task.queue == want.queue && want.kinds.contains(&row.task.kind)
+            let of_tenant = want.tenant.as_ref().is_none_or(|tenant| *tenant == row.task.tenant);
+            let fits = row.task.queue == want.queue && want.kinds.contains(&row.task.kind);
+            row.ready && fits && of_tenant
         };
         let mut ready: Vec<usize> =
             (0..self.rows.len()).filter(|i| wanted(&self.rows[*i])).collect();

@@ -20,5 +20,6 @@ mod row;
 mod schedules;
 mod store;
 mod upkeep;
+mod workers;
 
 pub use store::{Image, ModelStore};

@@ -4,9 +4,9 @@ use longshore_conformance::{ModelStore, async_trait};
 use longshore_core::attempt::{Attempt, Token};
 use longshore_core::store::{
     Act, ActKind, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, Extend, Filter,
-    Fired, Firing, Hold, Intake, LeaseRef, LeaseState, Leased, Leases, Lifecycle, Marked, Moved,
-    Opened, Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention, Schedule,
-    Schedules, TaskQuery, Term, Upkeep, Work,
+    Fired, Firing, Hold, Intake, KnownKind, LeaseRef, LeaseState, Leased, Leases, Lifecycle,
+    Marked, Moved, Opened, Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention,
+    Schedule, Schedules, SeenWorker, TaskQuery, Term, Told, Upkeep, Work, Worker, Workers,
 };
 use longshore_core::task::{Accepted, AcceptedHow, Durability, Idempotency, Seq};
 use longshore_core::{NewTask, State, Task, TaskId, TenantName, Timestamp, Valid, Verdict};
@@ -378,5 +378,33 @@ impl Lifecycle for Buggy {
 
     async fn close(&self) -> Result<()> {
         self.inner.close().await
+    }
+}
+
+#[async_trait]
+impl Workers for Buggy {
+    async fn announce(
+        &self,
+        worker: Worker,
+        kinds: Vec<KnownKind>,
+        lasts: std::time::Duration,
+    ) -> Result<Told> {
+        self.inner.announce(worker, kinds, lasts).await
+    }
+
+    async fn leave(&self, id: &str) -> Result<()> {
+        self.inner.leave(id).await
+    }
+
+    async fn drain(&self, id: &str) -> Result<bool> {
+        self.inner.drain(id).await
+    }
+
+    async fn workers(&self) -> Result<Vec<SeenWorker>> {
+        self.inner.workers().await
+    }
+
+    async fn known_kinds(&self) -> Result<Vec<KnownKind>> {
+        self.inner.known_kinds().await
     }
 }

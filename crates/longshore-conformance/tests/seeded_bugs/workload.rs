@@ -292,6 +292,7 @@ impl World {
         let want = Want {
             queue: QueueName::default(),
             kinds,
+            tenant: None,
             outside: [].into(),
             slots: self.random.usize(1..6),
             limit: None,

@@ -18,6 +18,11 @@ pub struct Condition {
 /// The store's own life.
 #[async_trait::async_trait]
 pub trait Lifecycle: Send + Sync + std::fmt::Debug {
+    /// Returns whether other servers may use what is kept here at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Answers when a write would be served now.
     async fn condition(&self) -> Result<Condition>;
 

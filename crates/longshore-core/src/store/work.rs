@@ -31,6 +31,8 @@ pub enum Hold {
 pub struct Want {
     /// From this queue.
     pub queue: QueueName,
+    /// Of this tenant; nothing means of all.
+    pub tenant: Option<TenantName>,
     /// Of these kinds.
     pub kinds: Arc<[KindName]>,
     /// Those of them whose handlers run outside of the claimer's process; they need not be among

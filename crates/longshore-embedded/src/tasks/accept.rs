@@ -205,7 +205,7 @@ impl Desk<'_> {
     }
 
     fn row_of(
-        &self,
+        &mut self,
         task: &NewTask,
         sort: Sort,
         seq: i64,
@@ -267,7 +267,10 @@ impl Desk<'_> {
             row.open_parents = 0;
             return Ok(row);
         }
-        let lane_is_free = row.order_key.is_none() || self.lane_is_empty(&row)?;
+        let lane_is_free = match &row.order_key {
+            Some(key) => self.lane_is_empty(sort, key)?,
+            None => true,
+        };
         match readiness(now, later, row.open_parents, lane_is_free) {
             Readiness::Due(at) => row.due = Some(at.0),
             Readiness::Blocked(by) => row.blocked = by as u8 + 1,
@@ -279,17 +282,27 @@ impl Desk<'_> {
         Ok(row)
     }
 
-    fn lane_is_empty(&self, row: &TaskRow) -> Result<bool, Trouble> {
+    fn lane_is_empty(&mut self, sort: Sort, key: &str) -> Result<bool, Trouble> {
+        if let Some(alive) = self.memory.lanes.alive(sort, key) {
+            return Ok(alive == 0);
+        }
         let mut select = self.db.prepare_cached(
             "SELECT 1 FROM tasks WHERE tenant = ?1 AND queue = ?2 AND order_key = ?3
              AND lane_place IS NOT NULL LIMIT 1",
         )?;
-        Ok(!select.exists((row.sort.tenant, row.sort.queue, &row.order_key))?)
+        let is_empty = !select.exists((sort.tenant, sort.queue, key))?;
+        if is_empty {
+            self.memory.lanes.learn_empty(sort, key);
+        }
+        Ok(is_empty)
     }
 
     /// Tells the memory and the side tables of a new row.
     fn note_new(&mut self, row: &TaskRow, parents: &Parents) -> Result<(), Trouble> {
         self.memory.count(row.sort, row.state as u8, 1);
+        if let (Some(key), Some(_)) = (&row.order_key, row.lane_place) {
+            self.memory.lanes.join(row.sort, key);
+        }
         if row.ready > 0 {
             self.memory.enter(row.sort, row.ready, row.rank.unwrap_or(0), row.seq);
             if self.memory.carriers.contains(&row.sort.queue) {
@@ -317,12 +330,11 @@ impl Desk<'_> {
         let lines = self.memory.lines.get(&sort.queue);
         let running = self.memory.running(sort.queue);
         self.takers.iter().position(|taker| {
-            let wants = |kind| taker.kinds.contains(kind);
             taker.queue == sort.queue
                 && taker.room(running) > 0
-                && wants(&sort.kind)
+                && taker.wants(sort)
                 && self.incoming.is_in_order_for(taker.room(running) + taker.given.len())
-                && lines.is_none_or(|lines| !lines.keys().any(|(sort, _)| wants(&sort.kind)))
+                && lines.is_none_or(|lines| !lines.keys().any(|(sort, _)| taker.wants(*sort)))
         })
     }
 

@@ -160,8 +160,9 @@ impl Desk<'_> {
         row.began_at = None;
         row.started_at = None;
         row.finished_at = None;
-        if row.order_key.is_some() {
+        if let Some(key) = &row.order_key {
             row.lane_place = Some(self.next_seq()?);
+            self.memory.lanes.join(row.sort, key);
         }
         self.clear_result(row)?;
         self.place(row, self.now)?;

@@ -56,7 +56,7 @@ impl Desk<'_> {
         let Some(lines) = self.memory.lines.get(&taker.queue) else { return Ok(None) };
         let wanted: Vec<_> = lines
             .iter()
-            .filter(|((sort, _), _)| taker.kinds.contains(&sort.kind))
+            .filter(|((sort, _), _)| taker.wants(*sort))
             .map(|((sort, state), line)| (*sort, *state, line.head))
             .collect();
         let mut best: Option<Line> = None;

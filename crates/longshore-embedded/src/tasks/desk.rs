@@ -15,6 +15,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Taker {
     pub(crate) queue: NameId,
+    /// Nothing means all.
+    pub(crate) tenant: Option<NameId>,
     pub(crate) kinds: Vec<NameId>,
     /// Those whose handlers run outside of the claimer's process.
     pub(crate) outside: Vec<NameId>,
@@ -27,6 +29,11 @@ pub(crate) struct Taker {
 }
 
 impl Taker {
+    /// Whether it may be given tasks of that sort of its queue.
+    pub(crate) fn wants(&self, sort: Sort) -> bool {
+        self.kinds.contains(&sort.kind) && self.tenant.is_none_or(|tenant| tenant == sort.tenant)
+    }
+
     /// How many more it may be given while so many tasks of its queue run.
     pub(crate) fn room(&self, running: usize) -> usize {
         self.limit.map_or(self.left, |limit| self.left.min(limit.saturating_sub(running)))
@@ -70,6 +77,7 @@ pub(crate) struct Desk<'c> {
     pub(super) insert: Statement<'c>,
     pub(super) open: Statement<'c>,
     pub(super) succeed: Statement<'c>,
+    pub(super) succeed_in_lane: Statement<'c>,
     pub(super) body: Statement<'c>,
     pub(crate) memory: Memory,
     pub(crate) names: Arc<Names>,
@@ -99,6 +107,7 @@ impl<'c> Desk<'c> {
             insert: db.prepare(super::accept::INSERT)?,
             open: db.prepare(super::open::OPEN)?,
             succeed: db.prepare(super::record::SUCCEED)?,
+            succeed_in_lane: db.prepare(super::record::SUCCEED_IN_LANE)?,
             body: db.prepare("INSERT OR REPLACE INTO bodies(key, body) VALUES (?1, ?2)")?,
             memory: Memory::default(),
             names,

@@ -98,6 +98,9 @@ impl Desk<'_> {
     /// Whether nobody stands before `place` in the lane.
     fn lane_is_free(&self, row: &TaskRow) -> Result<bool, Trouble> {
         let (Some(key), Some(place)) = (&row.order_key, row.lane_place) else { return Ok(true) };
+        if self.memory.lanes.alive(row.sort, key) == Some(1) {
+            return Ok(true); // it is the only one
+        }
         let mut select = self.db.prepare_cached(
             "SELECT 1 FROM tasks WHERE tenant = ?1 AND queue = ?2 AND order_key = ?3
              AND lane_place IS NOT NULL AND lane_place < ?4 LIMIT 1",
@@ -158,6 +161,9 @@ impl Desk<'_> {
         row.lay_down(self.now);
         self.memory.held.remove(&row.seq);
         let place = row.lane_place.take();
+        if let (Some(key), Some(_)) = (&row.order_key, place) {
+            self.memory.lanes.leave(row.sort, key);
+        }
         self.save(before, row)?;
         row.lane_place = place; // for whoever lets the lane go
         Ok(())
@@ -165,6 +171,9 @@ impl Desk<'_> {
 
     fn let_lane_go(&mut self, ended: &TaskRow) -> Result<(), Trouble> {
         let (Some(key), Some(_)) = (&ended.order_key, ended.lane_place) else { return Ok(()) };
+        if self.memory.lanes.alive(ended.sort, key) == Some(0) {
+            return Ok(());
+        }
         let first: Option<i64> = {
             let mut select = self.db.prepare_cached(
                 "SELECT seq FROM tasks WHERE tenant = ?1 AND queue = ?2 AND order_key = ?3

@@ -48,7 +48,8 @@ impl Desk<'_> {
             lease: lasts.map(|lasts| (self.tick.saturating_add(lasts), lasts)),
             runs,
             cancel_until: None,
-            plain: row.openings == 0 && row.order_key.is_none(),
+            plain: row.openings == 0,
+            lane: row.order_key.as_deref().map(Into::into),
         };
         self.memory.held.insert(row.seq, held);
         Opening { token, lasts, runs }

@@ -12,6 +12,8 @@ use longshore_core::{State, Timestamp, Verdict};
 
 pub(super) const SUCCEED: &str = "UPDATE tasks SET state = 4, finished_at = ?2, result = ?3, big = big | ?4, lease = NULL WHERE seq = ?1";
 
+pub(super) const SUCCEED_IN_LANE: &str = "UPDATE tasks SET state = 4, finished_at = ?2, result = ?3, big = big | ?4, lease = NULL, lane_place = NULL WHERE seq = ?1";
+
 impl Desk<'_> {
     /// Applies one end, unless its opening is not held any more.
     pub(crate) fn record(&mut self, end: &Ending) -> Result<Recorded, Trouble> {
@@ -22,11 +24,15 @@ impl Desk<'_> {
         else {
             return Ok(Recorded::Stale);
         };
-        let plain = held.plain && held.cancel_until.is_none() && self.memory.edges == 0;
+        let (sort, lane) = (held.sort, held.lane.as_deref());
+        let alone = lane.is_none_or(|key| self.memory.lanes.alive(sort, key) == Some(1));
+        let plain = held.plain && alone && held.cancel_until.is_none() && self.memory.edges == 0;
         if plain && end.verdict == Verdict::Complete && end.then.is_empty() {
-            let sort = held.sort;
-            self.succeed_plainly(seq, end)?;
-            self.memory.held.remove(&seq);
+            let lane = self.memory.held.remove(&seq).and_then(|held| held.lane);
+            self.succeed_plainly(seq, end, lane.is_some())?;
+            if let Some(key) = lane {
+                self.memory.lanes.leave(sort, &key);
+            }
             self.memory.count(sort, State::Running as u8, -1);
             self.memory.count(sort, State::Success as u8, 1);
             return Ok(self.applied(State::Success, None));
@@ -51,13 +57,14 @@ impl Desk<'_> {
         }
     }
 
-    fn succeed_plainly(&mut self, seq: i64, end: &Ending) -> Result<(), Trouble> {
+    fn succeed_plainly(&mut self, seq: i64, end: &Ending, in_lane: bool) -> Result<(), Trouble> {
         let result = match &end.result {
             Some(result) => self.keep_body(2 * seq + 1, result.as_bytes())?,
             None => None,
         };
         let big = if end.result.is_some() && result.is_none() { 2 } else { 0 };
-        self.succeed.execute((seq, self.now.0, result, big))?;
+        let succeed = if in_lane { &mut self.succeed_in_lane } else { &mut self.succeed };
+        succeed.execute((seq, self.now.0, result, big))?;
         Ok(())
     }
 
@@ -119,7 +126,7 @@ impl Desk<'_> {
     ) -> Result<AttemptOutcome, Trouble> {
         let (cause, outcome, reason) = match verdict {
             Verdict::Complete => {
-                self.succeed_plainly(row.seq, end)?;
+                self.succeed_plainly(row.seq, end, false)?;
                 (Cause::Complete, AttemptOutcome::Success, None)
             }
             Verdict::Bury(why) => (Cause::Bury, AttemptOutcome::Failed, Some(why.as_str())),

@@ -75,10 +75,15 @@ impl Inbox {
     /// Adds a request, as soon as there is room. An error says that it was not added.
     pub(crate) async fn enter(&self, job: Job, until: Instant) -> Result<Ticket, StoreError> {
         let weight = job.weight().clamp(1, ROOM);
+        let places = u32::try_from(weight).unwrap_or(u32::MAX);
+        if let Ok(room) = self.room.try_acquire_many(places) {
+            room.forget(); // free again once the writer has it
+            return self.add(job, weight).map_err(|_| StoreError::Closed);
+        }
         let began = Instant::now();
-        let room = self.room.acquire_many(u32::try_from(weight).unwrap_or(u32::MAX));
+        let room = self.room.acquire_many(places);
         match tokio::time::timeout_at(until, room).await {
-            Ok(Ok(room)) => room.forget(), // free again once the writer has it
+            Ok(Ok(room)) => room.forget(),
             Ok(Err(_)) => return Err(StoreError::Closed),
             Err(_) => return Err(StoreError::Deadline { waited: began.elapsed() }),
         }

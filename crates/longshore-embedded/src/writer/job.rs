@@ -2,9 +2,11 @@
 
 use crate::error::Trouble;
 use crate::tasks::{Desk, Done};
+use crate::workers;
 use longshore_core::store::{
-    Act, Claim, Condition, Ending, Extend, Fired, Firing, Hold, LeaseRef, LeaseState, Leased,
-    Marked, Moved, Opened, Pruned, Recorded, Refused, Retention, Schedule, StoreError, Term,
+    Act, Claim, Condition, Ending, Extend, Fired, Firing, Hold, KnownKind, LeaseRef, LeaseState,
+    Leased, Marked, Moved, Opened, Pruned, Recorded, Refused, Retention, Schedule, StoreError,
+    Term,
 };
 use longshore_core::task::{Accepted, Idempotency, Seq};
 use longshore_core::{NewTask, TaskId, TenantName, Timestamp, Valid, failpoint};
@@ -114,6 +116,7 @@ jobs! {
     Fire(firings: Vec<Firing>) -> Vec<Fired>, Sync;
     Acquire(name: String, holder: String, lasts: Duration) -> Option<Term>, Sync;
     Renew(term: Term, lasts: Duration) -> bool, Ride;
+    Know(kinds: Vec<KnownKind>) -> (), Sync;
     Condition() -> Condition, Look;
     Close() -> (), Sync;
 }
@@ -175,6 +178,7 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
             Answer::Acquire(desk.acquire(name, holder, *lasts)?)
         }
         Job::Renew { term, lasts, .. } => Answer::Renew(desk.renew(term, *lasts)),
+        Job::Know { kinds, .. } => Answer::Know(workers::know(desk.db, kinds, desk.now)?),
         Job::Claim { .. } | Job::Condition { .. } | Job::Close { .. } => return Ok(None),
     };
     Ok(Some(answer))

@@ -48,6 +48,7 @@ impl Parked {
             };
             takers.push(Taker {
                 queue: id(want.queue.as_str())?,
+                tenant: want.tenant.as_ref().map(|tenant| id(tenant.as_str())).transpose()?,
                 kinds: ids(&want.kinds)?,
                 outside: ids(&want.outside)?,
                 left: want.slots,

@@ -1,7 +1,9 @@
 //! The document as a whole, written once.
 
-use super::{schemas, yaml as write};
-use crate::routes::{dead_letters, health, metrics, openapi, operations, queues, schedules, tasks};
+use super::{schemas, security, yaml as write};
+use crate::routes::{
+    dead_letters, health, leases, metrics, openapi, operations, queues, schedules, tasks, workers,
+};
 use std::sync::LazyLock;
 use utoipa::OpenApi;
 
@@ -23,6 +25,8 @@ use utoipa::OpenApi;
         queues::read::list, queues::read::read, queues::patch::patch, queues::hold::pause,
         queues::hold::resume, queues::hold::purge, queues::hold::pause_kind,
         queues::hold::resume_kind, queues::hold::pause_tenant, queues::hold::resume_tenant,
+        leases::take::take, leases::end::complete, leases::end::fail, leases::end::extend,
+        leases::end::release, workers::list, workers::drain,
         queues::read::scaling, operations::config, operations::audit,
         schedules::read::list, schedules::read::read, schedules::read::next,
         schedules::create::create, schedules::change::change, schedules::act::run,
@@ -34,6 +38,7 @@ use utoipa::OpenApi;
     components(schemas(schemas::Problem, schemas::FieldError)),
     tags(
         (name = "tasks", description = "Work to be done, and what became of it"),
+        (name = "workers", description = "Processes that run tasks, here and elsewhere"),
         (name = "queues", description = "Where tasks wait, and what holds them back"),
         (name = "schedules", description = "Work that is done again and again, by the clock"),
         (name = "dead letters", description = "Tasks that failed for good"),
@@ -45,7 +50,9 @@ use utoipa::OpenApi;
 struct Document;
 
 static JSON: LazyLock<String> = LazyLock::new(|| {
-    Document::openapi().to_pretty_json().unwrap_or_else(|error| {
+    let mut document = Document::openapi();
+    security::describe(&mut document);
+    document.to_pretty_json().unwrap_or_else(|error| {
         tracing::error!(%error, "the OpenAPI document could not be written");
         "{}".into()
     })
@@ -75,7 +82,8 @@ mod tests {
     fn is_for_people(path: &str) -> bool {
         let later =
             ["/v1/dead-letters/groups", "/v1/dead-letters/retry", "/v1/dead-letters/discard"];
-        let beginnings = ["/docs/", "/tasks"];
+        // What this program says to itself, from version to version.
+        let beginnings = ["/docs/", "/tasks", "/v1/link/"];
         path == "/"
             || path == "/docs"
             || later.contains(&path)
@@ -88,8 +96,8 @@ mod tests {
             .unwrap()
             .routes()
             .iter()
-            .filter(|(_, path)| !is_for_people(path))
-            .map(|(method, path)| format!("{method} {path}"))
+            .filter(|(_, path, _)| !is_for_people(path))
+            .map(|(method, path, _)| format!("{method} {path}"))
             .collect();
         let document: serde_json::Value = serde_json::from_str(json()).unwrap();
         let mut entries = BTreeSet::new();
@@ -99,6 +107,27 @@ mod tests {
             }
         }
         assert_eq!(routes, entries);
+    }
+
+    #[test]
+    fn every_operation_that_takes_a_key_says_so_and_others_do_not() {
+        let document: serde_json::Value = serde_json::from_str(json()).unwrap();
+        for (method, path, policy) in plan().unwrap().routes() {
+            let operation = &document["paths"][*path][method.as_str().to_lowercase()];
+            if !operation.is_object() {
+                continue; // a page for people
+            }
+            let told = operation["description"].as_str().unwrap_or_default();
+            assert_eq!(
+                operation["security"].is_array(),
+                policy.role().is_some(),
+                "{method} {path}"
+            );
+            if let Some(role) = policy.role() {
+                assert!(told.contains(&format!("role `{role}`")), "{method} {path}: {told}");
+                assert!(operation["responses"]["401"].is_object(), "{method} {path}");
+            }
+        }
     }
 
     #[test]

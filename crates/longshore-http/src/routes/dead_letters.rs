@@ -1,5 +1,6 @@
 //! `/v1/dead-letters`: the tasks that failed for good, and what becomes of them.
 
+use crate::auth::Caller;
 use crate::codes;
 use crate::envelope::Shape;
 use crate::house::House;
@@ -33,6 +34,7 @@ const LATER: [&str; 1] = ["q"];
 )]
 pub(crate) async fn list(
     State(house): State<House>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
     let mut query = Query::read(request.uri().query(), &KNOWN, &LATER)?;
@@ -44,7 +46,7 @@ pub(crate) async fn list(
     asked.never |= !(states.is_empty() || states.contains(&TaskState::Failed));
     *states = vec![TaskState::Failed];
     asked.filter.error = error;
-    page(&house, request.headers(), asked).await
+    page(&house, &caller, request.headers(), asked).await
 }
 
 /// Runs a dead letter again, now, as run + 1 of the same task.
@@ -59,13 +61,14 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn retry(
     State(house): State<House>,
+    caller: Caller,
     id: Part,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = path::id(id)?;
     let headers = Call::plain(request, &house).await?;
-    must_be_dead(&house, id).await?;
-    let task = house.engine().tasks().retry(house.caller(), house.tenant(), id).await?;
+    must_be_dead(&house, &caller, id).await?;
+    let task = house.engine().tasks().retry(caller.by(), caller.tenant(), id).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &Whole::new(&task)))
 }
 
@@ -81,13 +84,14 @@ pub(crate) async fn retry(
 )]
 pub(crate) async fn discard(
     State(house): State<House>,
+    caller: Caller,
     id: Part,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = path::id(id)?;
     let headers = Call::plain(request, &house).await?;
-    must_be_dead(&house, id).await?;
-    let task = house.engine().tasks().discard(house.caller(), house.tenant(), id).await?;
+    must_be_dead(&house, &caller, id).await?;
+    let task = house.engine().tasks().discard(caller.by(), caller.tenant(), id).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &Whole::new(&task)))
 }
 
@@ -98,8 +102,8 @@ pub(crate) async fn later(request: Request) -> Problem {
     Problem::new(&codes::NOT_AVAILABLE, message)
 }
 
-async fn must_be_dead(house: &House, id: TaskId) -> Result<(), Problem> {
-    match house.store().get(house.tenant(), id).await? {
+async fn must_be_dead(house: &House, caller: &Caller, id: TaskId) -> Result<(), Problem> {
+    match house.task(caller, id).await? {
         None => Err(Problem::no_task(id)),
         Some(task) if task.state == TaskState::Failed => Ok(()),
         Some(task) => Err(Refused::WrongState { state: task.state }.into()),

@@ -1,7 +1,7 @@
 //! From handlers to a router: every route needs a policy, every path gets the entrance, and what
 //! is left over is a problem of ours and not a bare status of the framework.
 
-use crate::auth::{self, NoPolicy};
+use crate::auth::{self, Guard, NoPolicy, Policy};
 use crate::codes;
 use crate::entrance::Entrance;
 use crate::meter::Meter;
@@ -29,7 +29,7 @@ const FRONT: &str = "/";
 #[derive(Debug)]
 pub(crate) struct Map<S> {
     paths: BTreeMap<&'static str, MethodRouter<S>>,
-    routes: Vec<(Method, &'static str)>,
+    routes: Vec<(Method, &'static str, Policy)>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Map<S> {
@@ -49,25 +49,35 @@ impl<S: Clone + Send + Sync + 'static> Map<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        // Without keys every policy admits whoever came through the loopback door.
-        auth::policy(&method, path)?;
+        let policy = auth::policy(&method, path)?;
         let lost = || NoPolicy { method: method.clone(), path };
         let filter = MethodFilter::try_from(method.clone()).map_err(|_| lost())?;
         let there = self.paths.remove(path).unwrap_or_default();
         self.paths.insert(path, there.on(filter, handler));
-        self.routes.push((method, path));
+        self.routes.push((method, path, policy));
         Ok(self)
     }
 
     /// Returns the routes so far.
     #[cfg(test)]
-    pub(crate) fn routes(&self) -> &[(Method, &'static str)] {
+    pub(crate) fn routes(&self) -> &[(Method, &'static str, Policy)] {
         &self.routes
     }
 
-    /// Makes the router. Paths that are not ours are tried `beside`, the front page too.
-    pub(crate) fn router(self, meter: &Meter, state: S, beside: Option<Router>) -> Router {
-        let behind = |path| Entrance { path, meter: meter.clone() };
+    /// Makes the router behind `guard`. Paths that are not ours are tried `beside`, the front page too;
+    /// those the program guards itself.
+    pub(crate) fn router(
+        self,
+        meter: &Meter,
+        guard: &Guard,
+        state: S,
+        beside: Option<Router>,
+    ) -> Router {
+        let behind = |path| {
+            let of_path = self.routes.iter().filter(|(_, of, _)| *of == path);
+            let policies = of_path.map(|(method, _, policy)| (method.clone(), *policy)).collect();
+            Entrance { path, meter: meter.clone(), guard: guard.clone(), policies }
+        };
         let mut ours = Router::new();
         let mut templates = Vec::new();
         for (path, methods) in self.paths {

@@ -2,7 +2,8 @@
 
 use super::map::Map;
 use super::{
-    dead_letters, docs, health, home, metrics, openapi, operations, queues, schedules, tasks,
+    dead_letters, docs, health, home, leases, link, metrics, openapi, operations, queues,
+    schedules, tasks, workers,
 };
 use crate::auth::NoPolicy;
 use crate::house::House;
@@ -20,6 +21,18 @@ pub(crate) fn plan() -> Result<Map<House>, NoPolicy> {
         .on(post.clone(), "/v1/tasks/{id}/retry", tasks::retry)?
         .on(post.clone(), "/v1/tasks/{id}/replay", tasks::replay)?
         .on(get.clone(), "/v1/tasks/{id}/attempts", tasks::attempts)?
+        .on(post.clone(), "/v1/leases", leases::take::take)?
+        .on(post.clone(), "/v1/leases/{lease}/complete", leases::end::complete)?
+        .on(post.clone(), "/v1/leases/{lease}/fail", leases::end::fail)?
+        .on(post.clone(), "/v1/leases/{lease}/extend", leases::end::extend)?
+        .on(post.clone(), "/v1/leases/{lease}/release", leases::end::release)?
+        .on(post.clone(), "/v1/link/claim", link::claim)?
+        .on(post.clone(), "/v1/link/extend", link::extend)?
+        .on(post.clone(), "/v1/link/record", link::record)?
+        .on(post.clone(), "/v1/link/announce", link::announce)?
+        .on(post.clone(), "/v1/link/leave", link::leave)?
+        .on(get.clone(), "/v1/workers", workers::list)?
+        .on(post.clone(), "/v1/workers/{worker}/drain", workers::drain)?
         .on(get.clone(), "/v1/config", operations::config)?
         .on(get.clone(), "/v1/audit", operations::audit)?
         .on(get.clone(), "/v1/queues", queues::read::list)?

@@ -63,12 +63,12 @@ async fn its_turn(opening: &Opening, slot: &mut Slot, cx: &Context) -> bool {
 
 /// Calls the handler; a success, a fault, a panic and a timeout are all values.
 async fn perform(opening: &Arc<Opening>) -> Outcome {
-    let Some(kind) = &opening.kind else {
+    let Some(handler) = opening.kind.as_ref().and_then(|kind| kind.handler.as_ref()) else {
         let kind = &opening.task.kind;
         return Outcome::Fault(Fault::transient(format!("nobody here runs {kind}")));
     };
     // Its layers see to panics and to its time.
-    let call = async { kind.handler.call(opening.call()).await };
+    let call = async { handler.call(opening.call()).await };
     let call = opening.watched(call);
     tokio::pin!(call);
     let outcome = tokio::select! {

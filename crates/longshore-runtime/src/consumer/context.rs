@@ -9,7 +9,7 @@ use crate::notify::Hub;
 use crate::stall::StallWatch;
 use crate::telemetry::Telemetry;
 use crate::upkeep::Nudge;
-use longshore_core::store::{Store, StoreError};
+use longshore_core::store::{Hold, Store, StoreError};
 use longshore_core::{Clock, QueueName};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -31,10 +31,19 @@ pub(crate) struct Context {
     /// The slots of all queues that there were: what runs holds them, whatever is set anew.
     pub(crate) slots: Mutex<HashMap<QueueName, Slots>>,
     pub(crate) ends: Ends,
+    /// How this process holds what it is given.
+    pub(crate) hold: Hold,
     /// Names this life of this process.
     pub(crate) worker: Arc<str>,
     /// Cancelled when no new work is to be fetched.
     pub(crate) fetching: CancellationToken,
     /// Set when the store cannot go on.
     pub(crate) fatal: watch::Sender<Option<StoreError>>,
+}
+
+impl Context {
+    /// Returns whether somebody else may cancel or take what runs here, so that the store has to be asked.
+    pub(crate) fn is_one_of_many(&self) -> bool {
+        self.store.is_shared() || matches!(self.hold, Hold::Lease { .. })
+    }
 }

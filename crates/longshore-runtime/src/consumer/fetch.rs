@@ -8,7 +8,7 @@ use super::slots::{Slot, Slots};
 use crate::live::{Now, at_once};
 use crate::supervisor::{ComponentError, Life};
 use longshore_core::queue::QueueSettings;
-use longshore_core::store::{Claim, ErrorClass, Hold, Leased, Want};
+use longshore_core::store::{Claim, ErrorClass, Leased, Want};
 use longshore_core::{KindName, QueueName, failpoint};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 /// Claims that each queue makes at the same time: while one is answered, another one waits at the
 /// store, so that what comes in meanwhile is handed over at once.
-const CLAIMS: usize = 2;
+const CLAIMS: usize = 4;
 /// How long one claim waits for work; a claim that comes back empty is made again.
 const WAIT: Duration = Duration::from_secs(20);
 /// Pause after a failure of the store, doubled up to the longest.
@@ -132,17 +132,14 @@ impl Fetch {
             };
             let want = Want {
                 queue: self.queue.clone(),
+                tenant: None,
                 kinds: kinds.clone(),
                 outside: outside.clone(),
                 slots,
                 limit: now.settings(&self.queue).limit,
             };
-            let claim = Claim {
-                worker: cx.worker.clone(),
-                hold: Hold::Process,
-                wants: vec![want],
-                wait: WAIT,
-            };
+            let claim =
+                Claim { worker: cx.worker.clone(), hold: cx.hold, wants: vec![want], wait: WAIT };
             // A dropped claim hands nothing out, so leaving it loses nothing.
             let claimed = tokio::select! {
                 biased;
@@ -205,9 +202,10 @@ fn begin(
     }
 }
 
-/// All kinds, and those of them whose handlers run outside of this process.
+/// All kinds that are run here, and those of them whose handlers run outside of this process.
 fn kinds_of(now: &Now) -> (Arc<[KindName]>, Arc<[KindName]>) {
-    let all = now.registry.kinds().map(|kind| kind.name.clone()).collect();
-    let outside = now.registry.kinds().filter(|kind| kind.handler.runs_outside());
-    (all, outside.map(|kind| kind.name.clone()).collect())
+    let here = || now.registry.kinds().filter_map(|kind| Some((kind, kind.handler.as_ref()?)));
+    let all = here().map(|(kind, _)| kind.name.clone()).collect();
+    let outside = here().filter(|(_, handler)| handler.runs_outside());
+    (all, outside.map(|(kind, _)| kind.name.clone()).collect())
 }

@@ -48,6 +48,8 @@ pub(crate) struct Opening {
     /// How long this attempt may take.
     pub(crate) allowed: Duration,
     fetched: Instant,
+    /// When its lease was last held on.
+    held: Mutex<Instant>,
     /// When its handler was called; before that it waits for its turn.
     began: OnceLock<Instant>,
     pub(crate) progress: Arc<Progress>,
@@ -84,6 +86,7 @@ impl Opening {
             kind,
             allowed,
             fetched: Instant::now(),
+            held: Mutex::new(Instant::now()),
             began: OnceLock::new(),
             progress: Arc::default(),
             stop: CancellationToken::new(),
@@ -114,6 +117,16 @@ impl Opening {
 
     fn token(&self) -> Option<TaskTrackerToken> {
         self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Its lease was held on at that moment.
+    pub(crate) fn held(&self, at: Instant) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// Returns how long ago its lease was held on.
+    pub(crate) fn held_for(&self) -> Duration {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// Returns whether its handler was called.

@@ -3,15 +3,18 @@
 use super::context::Context;
 use super::opening::{Asked, Opening};
 use super::watchdog;
+use crate::panic::message_of;
 use crate::supervisor::{ComponentError, Life};
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use longshore_core::attempt::TaskError;
+use longshore_core::retry::BuryReason;
 use longshore_core::rule::apply;
 use longshore_core::store::{Ending, ErrorClass, Recorded, StoreError};
 use longshore_core::{
     Budget, Fault, FaultClass, Outcome, Payload, RetryPolicy, Span, Verdict, decide, failpoint,
 };
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -71,8 +74,8 @@ pub(crate) async fn run(cx: Arc<Context>, life: Life) -> Result<(), ComponentErr
         tokio::select! {
             biased;
             Some(failed) = under_way.next() => {
-                for (end, ending) in Vec::into_iter(failed) {
-                    alone.push(record_alone(end, ending, &cx));
+                for end in Vec::into_iter(failed) {
+                    alone.push(record_alone(end, &cx));
                 }
             }
             Some(()) = alone.next() => {}
@@ -85,31 +88,64 @@ pub(crate) async fn run(cx: Arc<Context>, life: Life) -> Result<(), ComponentErr
     }
 }
 
-/// Stores a batch of ends; returns those that were not stored, if it failed.
-async fn record_all(batch: Vec<End>, cx: &Context) -> Vec<(End, Ending)> {
-    // The last word of a handler is kept with its end.
-    watchdog::beat(batch.iter().map(|end| &end.opening), cx).await;
-    let endings: Vec<Ending> = batch.iter().map(|end| ending_of(end, cx)).collect();
-    match cx.store.record(endings.clone()).await {
-        Ok(recorded) => {
-            let _ = failpoint::pass("consumer.recorded");
-            for (end, recorded) in batch.iter().zip(recorded) {
-                emit(end, Ok(recorded), cx);
-            }
-            Vec::new()
-        }
-        Err(error) => {
+/// Stores a batch of ends; returns those that are not known to be stored.
+async fn record_all(batch: Vec<End>, cx: &Context) -> Vec<End> {
+    // A fault of ours in one of them must not lose the others.
+    match AssertUnwindSafe(offer(&batch, cx)).catch_unwind().await {
+        Ok(Ok(())) => return Vec::new(),
+        Ok(Err(error)) => {
             tracing::warn!(%error, ends = batch.len(), "recording failed, will be tried again one by one");
-            batch.into_iter().zip(endings).collect()
+        }
+        Err(panic) => {
+            let why = message_of(&*panic).unwrap_or_default();
+            tracing::error!(%why, ends = batch.len(), "recording panicked, will be tried again one by one");
         }
     }
+    batch
 }
 
-/// Stores one end, however long that takes.
-async fn record_alone(end: End, ending: Ending, cx: &Context) {
-    let recorded = record(&end, ending, cx).await;
+async fn offer(batch: &[End], cx: &Context) -> Result<(), StoreError> {
+    // The last word of a handler is kept with its end.
+    watchdog::beat(batch.iter().map(|end| &end.opening), cx).await;
+    let endings = batch.iter().map(|end| ending_of(end, cx)).collect();
+    let _ = failpoint::pass("consumer.judged");
+    let recorded = cx.store.record(endings).await?;
+    let _ = failpoint::pass("consumer.recorded");
+    for (end, recorded) in batch.iter().zip(recorded) {
+        emit(end, Ok(recorded), cx);
+    }
+    Ok(())
+}
+
+/// Stores one end, however long that takes. One that cannot even be judged is set aside.
+async fn record_alone(end: End, cx: &Context) {
+    let judged = async {
+        let ending = ending_of(&end, cx);
+        record(&end, ending, cx).await
+    };
+    let recorded = match AssertUnwindSafe(judged).catch_unwind().await {
+        Ok(recorded) => recorded,
+        Err(panic) => {
+            let why = message_of(&*panic).unwrap_or_default();
+            tracing::error!(task = %end.opening.id(), %why, "an end could not be judged; its task is set aside");
+            record(&end, set_aside(&end, cx), cx).await
+        }
+    };
     let _ = failpoint::pass("consumer.recorded");
     emit(&end, recorded, cx);
+}
+
+fn set_aside(end: &End, cx: &Context) -> Ending {
+    let error = TaskError {
+        class: FaultClass::Panic,
+        code: Some("invariant".to_owned()),
+        message: "the server could not judge how this task ended; its log says why".to_owned(),
+        trace: None,
+        at: cx.clock.now(),
+    };
+    let verdict = Verdict::Bury(BuryReason::Invariant);
+    let lease = end.opening.task.lease;
+    Ending { lease, verdict, result: None, error: Some(error), then: Vec::new() }
 }
 
 fn ending_of(end: &End, cx: &Context) -> Ending {

@@ -6,11 +6,15 @@ use super::opening::{Asked, Opening};
 use super::record::End;
 use crate::supervisor::{ComponentError, Life};
 use longshore_core::Outcome;
-use longshore_core::store::{Extend, LeaseState};
+use longshore_core::store::{Extend, Hold, LeaseState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+/// Where others may cancel or take what runs here, the store is asked this often; leases are held on by it.
+const BEAT: Duration = Duration::from_secs(5);
+/// A task of a lane stops so long before others may take it.
+const MARGIN: Duration = Duration::from_secs(3);
 /// Time between two looks.
 const EVERY: Duration = Duration::from_millis(500);
 /// So much later than a handler's own clock it is given up from outside.
@@ -19,6 +23,7 @@ const SLACK: Duration = Duration::from_secs(1);
 /// Looks until it is told to stop.
 pub(crate) async fn run(cx: Arc<Context>, life: Life) -> Result<(), ComponentError> {
     let mut lost = cx.stall.lost();
+    let mut beaten = Instant::now();
     loop {
         let pause = life.token();
         if pause.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
@@ -35,6 +40,10 @@ pub(crate) async fn run(cx: Arc<Context>, life: Life) -> Result<(), ComponentErr
         }
         cx.executor.check().await;
         beat(all.iter(), &cx).await;
+        if cx.is_one_of_many() && beaten.elapsed() >= BEAT {
+            beaten = Instant::now();
+            hold_on(&all, &cx).await;
+        }
         for opening in all.iter().filter(|opening| is_lost(opening, &cx)) {
             give_up(opening, &cx).await;
         }
@@ -54,15 +63,48 @@ pub(crate) async fn beat(all: impl Iterator<Item = &Arc<Opening>>, cx: &Context)
     match cx.store.extend(extends).await {
         Ok(states) => {
             for (opening, state) in openings.iter().zip(states) {
-                match state {
-                    LeaseState::Held { cancel_asked: false, .. } => {}
-                    LeaseState::Held { .. } => opening.ask(Asked::Cancel, opening.grace()),
-                    LeaseState::Lost => opening.ask(Asked::Lost, Duration::ZERO),
-                }
+                obey(opening, state);
             }
         }
         // Views only; the next word of the handler is written again.
         Err(error) => tracing::warn!(%error, "progress was not written down"),
+    }
+}
+
+/// Holds on to everything that runs, and hears what was asked of it. Of a lane nobody else may run a task
+/// while this one does: it is told to stop before its lease can have ended.
+async fn hold_on(all: &[Arc<Opening>], cx: &Context) {
+    let extend =
+        |opening: &Arc<Opening>| Extend { lease: opening.task.lease, lasts: None, progress: None };
+    let asked = Instant::now();
+    match cx.store.extend(all.iter().map(extend).collect()).await {
+        Ok(states) => {
+            for (opening, state) in all.iter().zip(states) {
+                if let LeaseState::Held { .. } = state {
+                    opening.held(asked);
+                }
+                obey(opening, state);
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "leases were not held on, will be tried again");
+            let Hold::Lease { lasts: Some(lasts) } = cx.hold else { return };
+            let in_danger = |opening: &&Arc<Opening>| {
+                opening.task.in_lane && opening.held_for() + MARGIN + BEAT >= lasts
+            };
+            for opening in all.iter().filter(in_danger) {
+                tracing::warn!(task = %opening.id(), "stops, for another worker may soon have its lane");
+                opening.ask(Asked::Lost, Duration::ZERO);
+            }
+        }
+    }
+}
+
+fn obey(opening: &Opening, state: LeaseState) {
+    match state {
+        LeaseState::Held { cancel_asked: false, .. } => {}
+        LeaseState::Held { .. } => opening.ask(Asked::Cancel, opening.grace()),
+        LeaseState::Lost => opening.ask(Asked::Lost, Duration::ZERO),
     }
 }
 

@@ -71,6 +71,11 @@ pub enum SchemaError {
 }
 
 impl Schema {
+    /// Returns its text, as JSON.
+    pub fn text(&self) -> String {
+        self.0.source.to_string()
+    }
+
     /// Compiles a schema.
     pub fn compile(json: &str) -> Result<Self, SchemaError> {
         let source: Value = serde_json::from_str(json).map_err(|error| SchemaError::NotJson {

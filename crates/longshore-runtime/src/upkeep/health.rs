@@ -29,6 +29,7 @@ impl Health {
         let latency = began.elapsed();
         // Another process may have set something.
         let _ = self.live.refresh(&*self.store).await;
+        let _ = self.live.learn(&*self.store).await;
         // Slow readers do not make a store that takes work unready.
         if let Ok(counts) = self.store.counters().await {
             self.telemetry.standing(&counts, condition.used_bytes);

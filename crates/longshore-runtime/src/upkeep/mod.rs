@@ -3,6 +3,7 @@
 //! Each duty asks the store for one batch at a time and repeats at once while there is more, so
 //! that no duty holds the store for long and none is starved by another.
 
+mod announcer;
 mod cron;
 mod due;
 mod duty;
@@ -11,6 +12,7 @@ mod health;
 mod pruner;
 mod rescuer;
 
+pub(crate) use announcer::Announcer;
 pub(crate) use cron::Cron;
 pub use due::Nudge;
 pub(crate) use duty::{Duty, component};

@@ -22,15 +22,25 @@ const BARE: &str = "application/vnd.longshore+json";
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    token: Option<String>,
+    key: Option<Key>,
     timeout: Duration,
+}
+
+/// What is shown with every request. It never prints itself.
+#[derive(Clone)]
+struct Key(String);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("url", &self.base.as_str())
-            .field("token", &self.token.is_some())
+            .field("key", &self.key)
             .field("timeout", &self.timeout)
             .finish()
     }
@@ -44,12 +54,12 @@ impl Client {
         let unusable = |why: String| ClientError::unusable("the system's TLS or DNS", why);
         let http = outgoing::builder().map_err(|why| unusable(why.to_string()))?;
         let http = http.build().map_err(|error| unusable(outgoing::reason(error)))?;
-        Ok(Self { http, base, token: None, timeout: TIMEOUT })
+        Ok(Self { http, base, key: None, timeout: TIMEOUT })
     }
 
     /// Shows this key (`ls_…`) with every request.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(Key(key.into()));
         self
     }
 
@@ -118,7 +128,7 @@ fn base_of(url: &str) -> Result<Url, ClientError> {
         return Err(wrong("must begin with http:// or https://"));
     }
     if !base.username().is_empty() || base.password().is_some() {
-        return Err(wrong("must not hold a user or password; give a token instead"));
+        return Err(wrong("must not hold a user or password; give a key instead"));
     }
     if base.query().is_some() || base.fragment().is_some() {
         return Err(wrong("must not have a query or fragment"));
@@ -178,10 +188,10 @@ impl Ask<'_> {
 
     async fn exchange(mut self, shown: &Url) -> Result<Answer, ClientError> {
         self.headers.insert(ACCEPT, HeaderValue::from_static(BARE));
-        if let Some(token) = &self.client.token {
-            let value = HeaderValue::try_from(format!("Bearer {token}"));
+        if let Some(Key(key)) = &self.client.key {
+            let value = HeaderValue::try_from(format!("Bearer {key}"));
             let mut value = value.map_err(|_| {
-                ClientError::unusable("the token", "must not hold spaces or control characters")
+                ClientError::unusable("the key", "must not hold spaces or control characters")
             })?;
             value.set_sensitive(true);
             self.headers.insert(AUTHORIZATION, value);

@@ -14,7 +14,7 @@ pub enum Class {
     NotFound,
     /// The state of things does not allow it.
     Conflict,
-    /// The token is missing, wrong, or not allowed to do this.
+    /// The key is missing, wrong, or not allowed to do this.
     Auth,
     /// Too much at the moment, or no room: come back later.
     Busy,
@@ -33,7 +33,7 @@ pub enum ClientError {
     /// Something that was given to the client cannot be used; nothing was sent.
     #[error("{what} {why}")]
     Unusable {
-        /// Which thing, such as `the token`.
+        /// Which thing, such as `the key`.
         what: &'static str,
         /// What is wrong and what would be right.
         why: String,

@@ -4,7 +4,8 @@ use super::block::{Block, Content, join};
 use super::fault::ConfigError;
 use super::form::Leaf;
 use super::model::{
-    Command, Config, Kind, Limits, LogFormat, Push, Queue, Runner, Schema, Server, Telemetry,
+    Auth, Command, Config, Kind, Limits, LogFormat, Push, Queue, Runner, Schema, Server, Telemetry,
+    TlsFiles,
 };
 use super::origin::Origin;
 use super::reader::Reader;
@@ -12,6 +13,7 @@ use super::secret::Address;
 use super::{files, plans, programs, rules};
 use longshore_core::store::Retention;
 use longshore_core::{KindName, QueueName};
+use longshore_http::auth::{Guards, check_bind};
 use longshore_runtime::nearest::nearest;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -31,8 +33,11 @@ pub(super) fn config(
     let queues = queues(root);
     let kinds = kinds(root, &queues, &mut reader);
     let schedules = plans::schedules(root, &queues, &kinds, &mut reader);
+    let auth = auth(root);
+    let server = server(root, &auth, &mut reader);
     let config = Config {
-        server: server(root),
+        server,
+        auth,
         store: root.pick("store", address).unwrap_or_else(|| Address::new("", "")),
         queues,
         kinds,
@@ -61,16 +66,60 @@ fn path(leaf: &Leaf) -> Option<PathBuf> {
     }
 }
 
-fn server(root: &Block) -> Server {
+fn auth(root: &Block) -> Auth {
+    let file = |leaf: &Leaf| match leaf {
+        Leaf::File(path) => Some(path.clone()),
+        _ => None,
+    };
+    Auth { keys: root.block("auth").and_then(|block| block.pick("keys", file)) }
+}
+
+/// Both files, or neither.
+fn tls(server: &Block, reader: &mut Reader<'_>) -> Option<TlsFiles> {
+    let block = server.block("tls")?;
+    let (cert, key) = (block.pick("cert", path), block.pick("key", path));
+    for file in cert.iter().chain(&key) {
+        reader.note(file);
+    }
+    for (given, missing) in [("cert", "key"), ("key", "cert")] {
+        if block.has(given) && !block.has(missing) {
+            let message = format!("is missing: `{given}` needs it");
+            reader.fault(&block.path_of(missing), &block.origin_of(given), message);
+        }
+    }
+    Some(TlsFiles { cert: cert?, key: key? })
+}
+
+fn server(root: &Block, auth: &Auth, reader: &mut Reader<'_>) -> Server {
     let block = root.block("server");
+    let tls = block.and_then(|block| tls(block, reader));
+    let insecure_bind = block.and_then(|block| {
+        block.pick("insecure_bind", |leaf| match leaf {
+            Leaf::Flag(flag) => Some(*flag),
+            _ => None,
+        })
+    });
+    let insecure_bind = insecure_bind.unwrap_or_default();
     let listen = block.and_then(|block| {
         block.pick("listen", |leaf| match leaf {
             Leaf::Listen(addr) => Some(*addr),
             _ => None,
         })
     });
+    if let (Some(addr), Some(block)) = (listen, block) {
+        // What is wrong with either is told by itself.
+        let keys = auth.keys.is_some() || root.block("auth").is_some_and(|auth| auth.has("keys"));
+        let guarded = tls.is_some() || block.block("tls").is_some_and(|tls| tls.has("cert"));
+        let guards = Guards { keys, tls: guarded, waived: insecure_bind };
+        if let Err(refused) = check_bind(addr, guards) {
+            let (path, origin) = (block.path_of("listen"), block.origin_of("listen"));
+            reader.fault(&path, &origin, refused.to_string());
+        }
+    }
     let bytes = block.and_then(|block| block.size("max_body"));
     Server {
+        tls,
+        insecure_bind,
         listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
         drain: block.and_then(|block| block.span("drain")).unwrap_or_default(),
         max_body: bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default(),
@@ -168,29 +217,37 @@ pub(super) fn queue_of(
     QueueName::default()
 }
 
-/// Who runs a kind: exactly one of the three.
+/// Who runs a kind: exactly one of them.
 fn runner(name: &KindName, block: &Block, reader: &mut Reader<'_>) -> Runner {
     let coded = reader.sources.has_in_code(name.as_str());
-    match (block.has("command"), block.has("push")) {
-        (true, true) => {
-            let message = "a kind has either `command` or `push`, not both";
-            reader.fault(&block.path_of("push"), &block.origin_of("push"), message);
-        }
-        (false, false) if coded => return Runner::Code,
-        // `pull` was refused already.
-        (false, false) if block.has("pull") => {}
-        (false, false) => {
-            let message = "nobody runs this kind: give it a `command` or a `push` URL";
+    let pulled = block.pick("pull", |leaf| match leaf {
+        Leaf::Flag(flag) => Some(*flag),
+        _ => None,
+    });
+    let said = [("command", block.has("command")), ("push", block.has("push"))];
+    let said = said.into_iter().chain([("pull", pulled == Some(true))]);
+    let said: Vec<&str> = said.filter_map(|(key, is_said)| is_said.then_some(key)).collect();
+    match said[..] {
+        [] if coded => {}
+        // What was said of it was refused already.
+        [] if block.has("pull") && pulled.is_none() => {}
+        [] => {
+            let message =
+                "nobody runs this kind: give it a `command`, a `push` URL or `pull: true`";
             reader.fault(&block.path, &block.origin, message);
         }
-        (true, false) | (false, true) if coded => {
-            let key = if block.has("push") { "push" } else { "command" };
+        [key] if coded => {
             let message =
                 "the program has a handler for this kind; leave this out, or rename the kind";
             reader.fault(&block.path_of(key), &block.origin_of(key), message);
         }
-        (true, false) => return command(block, reader),
-        (false, true) => return push(block),
+        ["command"] => return command(block, reader),
+        ["push"] => return push(block),
+        [_] => return Runner::Pull,
+        [first, second, ..] => {
+            let message = format!("a kind has either `{first}` or `{second}`, not both");
+            reader.fault(&block.path_of(second), &block.origin_of(second), message);
+        }
     }
     Runner::Code
 }

@@ -20,6 +20,26 @@ impl Flags {
         self.set("--data", &["store"], format!("embedded:{}", folder.display()))
     }
 
+    /// Sets `auth.keys` to the file of the keys, as `--keys`.
+    pub fn keys(self, file: &Path) -> Self {
+        self.set("--keys", &["auth", "keys"], format!("file:{}", file.display()))
+    }
+
+    /// Sets the certificate of `server.tls`, as `--tls-cert`.
+    pub fn tls_cert(self, file: &Path) -> Self {
+        self.set("--tls-cert", &["server", "tls", "cert"], file.display().to_string())
+    }
+
+    /// Sets the private key of `server.tls`, as `--tls-key`.
+    pub fn tls_key(self, file: &Path) -> Self {
+        self.set("--tls-key", &["server", "tls", "key"], file.display().to_string())
+    }
+
+    /// Listens anywhere, without keys and TLS too, as `--insecure-bind`.
+    pub fn insecure_bind(self) -> Self {
+        self.set("--insecure-bind", &["server", "insecure_bind"], "true")
+    }
+
     /// Sets the key at `path`, a single value, to what would be written in a variable. `flag` is
     /// the name that is shown as its origin.
     pub fn set(mut self, flag: &'static str, path: &[&str], value: impl Into<String>) -> Self {

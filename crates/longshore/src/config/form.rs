@@ -23,10 +23,12 @@ pub(super) enum Form {
     Text { max: usize },
     Argument,
     Variable,
+    Flag,
     Listen,
     Store,
     Url,
     Path,
+    File,
     Secret,
     Queue,
     Kind,
@@ -55,8 +57,10 @@ pub(super) enum Leaf {
     Number(f64),
     Text(String),
     Address(Address),
+    Flag(bool),
     Listen(SocketAddr),
     Path(PathBuf),
+    File(PathBuf),
     Secret(Secret),
     Rate(Rate),
     Json(serde_json::Value),
@@ -72,7 +76,9 @@ impl Leaf {
             Self::Number(number) => json!(number),
             Self::Text(text) => json!(text),
             Self::Address(address) => json!(address.to_string()),
+            Self::Flag(flag) => json!(flag),
             Self::Listen(addr) => json!(addr.to_string()),
+            Self::File(path) => json!(format!("file:{}", path.display())),
             Self::Path(path) => json!(path.display().to_string()),
             Self::Secret(secret) => json!(secret),
             Self::Rate(rate) => json!(rate.to_string()),
@@ -133,9 +139,13 @@ impl Form {
             }
             Self::Listen => {
                 let addr = text(value).and_then(|text| text.parse().ok()).ok_or_else(wanted)?;
-                longshore_http::auth::check_bind(addr).map_err(|why| why.to_string())?;
                 Ok(Leaf::Listen(addr))
             }
+            Self::Flag => match value {
+                Value::Bool(flag) => Ok(Leaf::Flag(*flag)),
+                Value::Raw(text) => text.parse().map(Leaf::Flag).map_err(|_| wanted()),
+                _ => Err(wanted()),
+            },
             Self::Queue => {
                 let name = text(value).ok_or_else(wanted)?;
                 QueueName::new(name)
@@ -164,7 +174,7 @@ impl Form {
                 Ok(Leaf::Rate(rate))
             }
             Self::Status => status(value).map(Leaf::Text).ok_or_else(wanted),
-            Self::Store | Self::Url | Self::Path | Self::Secret => {
+            Self::Store | Self::Url | Self::Path | Self::File | Self::Secret => {
                 let text = text(value).ok_or_else(wanted)?;
                 if text.is_empty() {
                     Err("is empty".into())
@@ -204,6 +214,8 @@ impl Form {
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Text { .. } | Self::Argument => "a text".into(),
             Self::Variable => "the name of an environment variable".into(),
+            Self::Flag => "true or false".into(),
+            Self::File => "a file such as \"file:./keys\"".into(),
             Self::Listen => "an address and a port such as \"127.0.0.1:8080\"".into(),
             Self::Store => "a store's address such as \"embedded:./data\"".into(),
             Self::Url => "a URL such as \"https://billing.internal/tasks\"".into(),
@@ -232,6 +244,8 @@ impl Form {
             Self::Text { max } => format!("text, 1..{max} characters"),
             Self::Argument => "text".into(),
             Self::Variable => "variable's name".into(),
+            Self::Flag => "`true`, `false`".into(),
+            Self::File => "`file:PATH`".into(),
             Self::Listen => "address:port".into(),
             Self::Store => "store's address".into(),
             Self::Url => "URL".into(),
@@ -277,6 +291,8 @@ impl Form {
                 {"type": "integer", "minimum": 100, "maximum": 599},
                 {"type": "string", "pattern": "^[1-5]xx$"},
             ]}),
+            Self::Flag => json!({"type": "boolean"}),
+            Self::File => json!({"type": "string", "pattern": "^file:."}),
             Self::Listen | Self::Url | Self::Path | Self::Secret => {
                 json!({"type": "string", "minLength": 1})
             }

@@ -130,7 +130,7 @@ pub(super) const ROOT: &[Key] = &[
     later("consumers"),
     later("callbacks"),
     later("tenants"),
-    later("auth"),
+    block("auth", AUTH, "who may call"),
 ];
 
 const SERVER: &[Key] = &[
@@ -138,7 +138,14 @@ const SERVER: &[Key] = &[
         "listen",
         Form::Listen,
         Is("127.0.0.1:8080"),
-        "where to listen: a loopback address and a port; port 0 takes a free one. `--listen`",
+        "where to listen: an address and a port; port 0 takes a free one. Elsewhere than on loopback with `auth.keys` and `server.tls` only. `--listen`",
+    ),
+    block("tls", TLS, "encryption; without it plain HTTP is spoken"),
+    one(
+        "insecure_bind",
+        Form::Flag,
+        Is("false"),
+        "listens anywhere, without keys and TLS too. `--insecure-bind`",
     ),
     one(
         "drain",
@@ -153,6 +160,23 @@ const SERVER: &[Key] = &[
         "largest request body",
     ),
 ];
+
+const TLS: &[Key] = &[
+    one(
+        "cert",
+        Form::Path,
+        Unset,
+        "a PEM file with the certificate, then those that lead to its root. Read again when it changes. `--tls-cert`",
+    ),
+    one("key", Form::Path, Unset, "a PEM file with its private key. `--tls-key`"),
+];
+
+const AUTH: &[Key] = &[one(
+    "keys",
+    Form::File,
+    Unset,
+    "`file:PATH`: the keys that callers must show one of; made by `longshore key`. Read again when it changes. Without it nobody is asked for one. `--keys`",
+)];
 
 const QUEUE: &[Key] = &[
     one(
@@ -181,7 +205,7 @@ const KIND: &[Key] = &[
     one("queue", Form::Queue, Is("default"), "where its tasks wait unless they say otherwise; one of `queues`"),
     key("command", Shape::List { of: Form::Argument, max: 1_000 }, Unset, "a program and its arguments that run each task. A program with a `/` is looked for from the file's folder, others in `PATH`"),
     one("push", Form::Url, Unset, "an `http` or `https` URL that each task is posted to. `${NAME}` is filled in"),
-    later("pull"),
+    one("pull", Form::Flag, Unset, "`true`: workers elsewhere lease its tasks over HTTP"),
     one("timeout", Form::Span { min: 100, max: DAY }, Is("5m"), "how long one attempt may take"),
     one("total_timeout", Form::Span { min: 100, max: DAY }, Unset, "how long all attempts of a task may take together"),
     one("grace", Form::Span { min: 0, max: HOUR }, Is("10s"), "how long an attempt that is cancelled or timed out has to end by itself"),

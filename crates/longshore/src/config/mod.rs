@@ -43,8 +43,8 @@ pub use files::FILE_NAMES;
 pub use flags::Flags;
 pub use measure::{BadSize, Size};
 pub use model::{
-    Command, Config, ErrorRule, Kind, Limits, LogFormat, Match, Push, Queue, Runner, Schema,
-    Server, Telemetry, Then,
+    Auth, Command, Config, ErrorRule, Kind, Limits, LogFormat, Match, Push, Queue, Runner, Schema,
+    Server, Telemetry, Then, TlsFiles,
 };
 pub use origin::Origin;
 pub use reference::reference;

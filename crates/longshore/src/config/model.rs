@@ -21,6 +21,8 @@ use std::time::Duration;
 pub struct Config {
     /// The HTTP server.
     pub server: Server,
+    /// Who may call.
+    pub auth: Auth,
     /// Where tasks are kept: `embedded:DIR`, the folder as seen from the working folder.
     pub store: Address,
     /// The queues; `default` is always among them.
@@ -45,10 +47,32 @@ pub struct Config {
 pub struct Server {
     /// Where it listens. Default: `127.0.0.1:8080`.
     pub listen: SocketAddr,
+    /// What is shown to whoever connects. Default: plain HTTP is spoken.
+    pub tls: Option<TlsFiles>,
+    /// Whether it listens anywhere, without keys and TLS too. Default: no.
+    pub insecure_bind: bool,
     /// How long handlers and requests in flight have at the end. Default: 30 s.
     pub drain: Duration,
     /// Largest request body in bytes. Default: 256 KiB.
     pub max_body: usize,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Auth {
+    /// The file of the keys, as seen from the working folder. Default: nobody is asked for one.
+    pub keys: Option<PathBuf>,
+}
+
+/// The files of a certificate, as seen from the working folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsFiles {
+    /// The certificate and those that lead to its root, in PEM form.
+    pub cert: PathBuf,
+    /// Its private key, in PEM form.
+    pub key: PathBuf,
 }
 
 /// A queue.
@@ -105,6 +129,8 @@ pub enum Runner {
     Command(Command),
     /// An HTTP service.
     Push(Push),
+    /// Workers elsewhere, that lease its tasks.
+    Pull,
 }
 
 /// A program that runs tasks.

@@ -283,6 +283,15 @@ impl<'s> Reader<'s> {
         let Leaf::Text(text) = &leaf else { return Ok(leaf) };
         match form {
             Form::Path => Ok(Leaf::Path(self.sources.folder_of(origin).join(text))),
+            Form::File => {
+                let path = text.strip_prefix("file:").filter(|path| !path.is_empty());
+                let path = path.ok_or_else(|| {
+                    format!("must begin with \"file:\", such as \"file:./keys\", not \"{text}\"")
+                })?;
+                let path = self.sources.folder_of(origin).join(path);
+                self.note(&path);
+                Ok(Leaf::File(path))
+            }
             Form::Secret => {
                 let file = text
                     .strip_prefix("file:")

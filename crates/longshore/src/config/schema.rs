@@ -65,9 +65,10 @@ fn property(key: &Key) -> Value {
     schema["description"] = json!(key.about.replace('`', ""));
     if let Preset::Is(text) = key.preset {
         // As the type that it has: 16, rather than "16".
-        schema["default"] = match text.parse::<f64>() {
-            Ok(_) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
-            Err(_) => json!(text),
+        let typed = text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok();
+        schema["default"] = match typed {
+            true => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+            false => json!(text),
         };
     }
     schema

@@ -58,7 +58,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: kk } }",
-        "2:45: schedules.tidy.kind: there is no kind \"kk\"; did you mean \"k\"?",
+        "2:44: schedules.tidy.kind: there is no kind \"kk\"; did you mean \"k\"?",
     ),
     (
         "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"*/0 * * * *\", kind: k } }",
@@ -87,7 +87,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "kinds: { k: {} }",
-        "1:10: kinds.k: nobody runs this kind: give it a `command` or a `push` URL",
+        "1:10: kinds.k: nobody runs this kind: give it a `command`, a `push` URL or `pull: true`",
     ),
     (
         "kinds: { k: { command: [wc], push: http://h/ } }",

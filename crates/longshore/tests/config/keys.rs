@@ -10,6 +10,10 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
     ("server.listen", "server: { listen: % }", ["127.0.0.1:1", "127.0.0.1:2"]),
     ("server.drain", "server: { drain: % }", ["1s", "1.5"]),
     ("server.max_body", "server: { max_body: % }", ["1KiB", "2000"]),
+    ("server.insecure_bind", "server: { insecure_bind: % }", ["false", "true"]),
+    ("server.tls.cert", "server: { tls: { cert: %, key: k } }", ["one", "two"]),
+    ("server.tls.key", "server: { tls: { cert: c, key: % } }", ["one", "two"]),
+    ("auth.keys", "auth: { keys: % }", ["file:one", "file:two"]),
     ("store", "store: %", ["embedded:a", "embedded:b"]),
     ("queues.*.slots", "queues: { q: { slots: % } }", ["1", "2"]),
     ("queues.*.limit", "queues: { q: { limit: % } }", ["1", "2"]),
@@ -112,6 +116,7 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
         "kinds: { k: { command: [wc], on_error: [{ match: { code: a }, then: snooze, after: % }] } }",
         ["1s", "2s"],
     ),
+    ("kinds.*.pull", "kinds: { k: { pull: % } }", ["true", "true"]),
     (
         "schedules.*.cron",
         "kinds: { k: { command: [wc] } }\nschedules: { tidy: { kind: k, cron: % } }",
@@ -185,14 +190,14 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
 
 /// The part that the rest of the program sees, without what is only shown.
 fn seen(config: &Config) -> String {
-    let Config { server, store, queues, kinds, schedules, retention, telemetry, .. } = config;
+    let Config { server, auth, store, queues, kinds, schedules, retention, telemetry, .. } = config;
     let store = store.expose().rsplit('/').next().unwrap();
     let payloads: Vec<_> = schedules
         .values()
         .map(|plan| plan.task.payload.as_ref().map(|json| json.as_str()))
         .collect();
     format!(
-        "{server:?} {store} {queues:?} {kinds:?} {schedules:?} {payloads:?} {retention:?} {telemetry:?}"
+        "{server:?} {auth:?} {store} {queues:?} {kinds:?} {schedules:?} {payloads:?} {retention:?} {telemetry:?}"
     )
 }
 
@@ -206,6 +211,10 @@ fn every_key_reaches_the_configuration() {
             // They are in folders of their own anyway.
             "kinds.*.schema" => one.kinds["k"].schema.is_some(),
             "kinds.*.cwd" => seen(&one).contains("cwd: Some") && seen(&two).contains("schemas\")"),
+            "server.tls.cert" | "server.tls.key" | "auth.keys" => {
+                seen(&one).contains("/one\"") && seen(&two).contains("/two\"")
+            }
+            "kinds.*.pull" => one.kinds["k"].runner == longshore::config::Runner::Pull,
             _ => seen(&one) != seen(&two),
         };
         assert!(differs, "{key}");

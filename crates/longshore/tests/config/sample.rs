@@ -150,12 +150,10 @@ fn what_comes_later_is_refused_by_name() {
             "1:1: brokers:",
         ),
         ("queues:\n  mail: { carrier: main, slots: 8 }", "2:11: queues.mail.carrier:"),
-        ("kinds: { image.resize: { pull: true } }", "1:26: kinds.\"image.resize\".pull:"),
         ("dependencies:\n  carrier-api: { limit: 10 }", "1:1: dependencies:"),
         ("consumers: { shipping: { broker: main, topic: \"orders.*\" } }", "1:1: consumers:"),
         ("callbacks: { secret: \"${CALLBACK_SECRET}\", allow: [] }", "1:1: callbacks:"),
         ("tenants: { acme: { weight: 2 } }", "1:1: tenants:"),
-        ("auth: { keys: file:./keys }", "1:1: auth:"),
         ("telemetry: { log: json, otlp: \"http://127.0.0.1:4318\" }", "1:25: telemetry.otlp:"),
     ] {
         let line =

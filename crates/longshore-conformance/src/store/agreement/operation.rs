@@ -318,7 +318,9 @@ impl Dice<'_> {
         let kinds = self.several(3, Self::kind).into();
         let outside = self.maybe(30, |dice| dice.several(3, Self::kind)).unwrap_or_default().into();
         let limit = self.maybe(30, |dice| dice.random.u32(0..4));
-        Want { queue: self.queue(), kinds, outside, slots: self.random.usize(0..4), limit }
+        let tenant = self.maybe(20, Self::tenant);
+        let (queue, slots) = (self.queue(), self.random.usize(0..4));
+        Want { queue, tenant, kinds, outside, slots, limit }
     }
 
     fn claim(&mut self) -> Claim {

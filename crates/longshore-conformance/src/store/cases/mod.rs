@@ -28,6 +28,7 @@ mod terms;
 mod unique;
 mod upkeep;
 mod waiting;
+mod workers;
 
 use super::bench;
 use super::case::{Case, case_list};
@@ -62,4 +63,5 @@ pub(super) const ALL: &[(&str, &[Case])] = &[
     ("unique", unique::CASES),
     ("upkeep", upkeep::CASES),
     ("waiting", waiting::CASES),
+    ("workers", workers::CASES),
 ];

@@ -18,6 +18,7 @@ case_list![
     a_claim_takes_only_the_kinds_and_queues_it_names,
     a_claim_takes_no_more_than_its_slots,
     wants_are_served_in_order_each_with_its_slots,
+    a_want_for_one_tenant_takes_nothing_of_others,
     a_limit_holds_over_all_holders,
     a_limit_holds_for_what_is_accepted_while_a_claim_waits,
     what_is_handed_out_is_not_handed_out_again,
@@ -215,4 +216,17 @@ async fn a_limit_holds_for_what_is_accepted_while_a_claim_waits(t: Bench) {
     let (leased, ids) = tokio::join!(claim, submit);
     assert_eq!(leased.iter().map(|leased| leased.lease.id).collect::<Vec<_>>(), ids[..1]);
     assert_eq!(t.claim_with(Claim { wait: Duration::ZERO, ..waiting }).await, []);
+}
+
+async fn a_want_for_one_tenant_takes_nothing_of_others(t: Bench) {
+    t.submit(job()).await;
+    let theirs = t.submit(NewTask { tenant: tenant("acme"), ..job() }).await;
+    let wants = vec![Want { tenant: Some(tenant("acme")), ..t.want("default", 10) }];
+    let claim = Claim { wants, ..t.request(0) };
+    let leased = t.claim_with(claim.clone()).await;
+    assert_eq!(leased.iter().map(|leased| leased.lease.id).collect::<Vec<_>>(), [theirs]);
+    let waiting = t.claim_with(Claim { wait: Duration::from_millis(200), ..claim });
+    let submit = t.submit_jobs(1);
+    let (leased, _) = tokio::join!(waiting, submit);
+    assert_eq!(leased, [], "nor what comes in while it waits");
 }

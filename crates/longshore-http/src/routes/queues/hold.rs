@@ -3,6 +3,7 @@
 
 use super::read::shown;
 use super::{name, no_queue};
+use crate::auth::Caller;
 use crate::codes;
 use crate::envelope::Shape;
 use crate::house::House;
@@ -30,10 +31,11 @@ use serde::Serialize;
 )]
 pub(crate) async fn pause(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold_queue(&house, part, request, true).await
+    hold_queue(&house, &caller, part, request, true).await
 }
 
 /// Ends the pause of a queue.
@@ -48,10 +50,11 @@ pub(crate) async fn pause(
 )]
 pub(crate) async fn resume(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold_queue(&house, part, request, false).await
+    hold_queue(&house, &caller, part, request, false).await
 }
 
 /// Cancels all tasks that wait in a queue, with the reason `purged`. What runs goes on.
@@ -66,13 +69,14 @@ pub(crate) async fn resume(
 )]
 pub(crate) async fn purge(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let name = name(part)?;
+    let name = name(&caller, part)?;
     let headers = Call::plain(request, &house).await?;
-    known(&house, &name).await?;
-    let purged = house.engine().queues().purge(house.caller(), house.tenant(), name).await?;
+    known(&house, &caller, &name).await?;
+    let purged = house.engine().queues().purge(caller.by(), caller.tenant(), name).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &Purged { purged }))
 }
 
@@ -90,10 +94,11 @@ pub(crate) async fn purge(
 )]
 pub(crate) async fn pause_kind(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold_kind(&house, part, request, true).await
+    hold_kind(&house, &caller, part, request, true).await
 }
 
 /// Ends the pause of a kind.
@@ -108,10 +113,11 @@ pub(crate) async fn pause_kind(
 )]
 pub(crate) async fn resume_kind(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold_kind(&house, part, request, false).await
+    hold_kind(&house, &caller, part, request, false).await
 }
 
 /// Holds back the tasks of a tenant, in whichever queue.
@@ -128,10 +134,11 @@ pub(crate) async fn resume_kind(
 )]
 pub(crate) async fn pause_tenant(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold_tenant(&house, part, request, true).await
+    hold_tenant(&house, &caller, part, request, true).await
 }
 
 /// Ends the pause of a tenant.
@@ -146,10 +153,11 @@ pub(crate) async fn pause_tenant(
 )]
 pub(crate) async fn resume_tenant(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold_tenant(&house, part, request, false).await
+    hold_tenant(&house, &caller, part, request, false).await
 }
 
 #[derive(Serialize)]
@@ -171,20 +179,22 @@ struct TenantHeld {
 
 async fn hold_queue(
     house: &House,
+    caller: &Caller,
     part: Part,
     request: Request,
     pause: bool,
 ) -> Result<Response, Problem> {
-    let name = name(part)?;
+    let name = name(caller, part)?;
     let headers = Call::plain(request, house).await?;
-    known(house, &name).await?;
-    hold(house, Scope::Queue(name.clone()), pause).await?;
-    let queue = house.engine().queues().get(&house.tenant(), &name).await?;
+    known(house, caller, &name).await?;
+    hold(house, caller, Scope::Queue(name.clone()), pause).await?;
+    let queue = house.engine().queues().get(&caller.tenant(), &name).await?;
     Ok(shown(&headers, &queue.ok_or_else(|| no_queue(name.as_str()))?))
 }
 
 async fn hold_kind(
     house: &House,
+    caller: &Caller,
     part: Part,
     request: Request,
     paused: bool,
@@ -192,31 +202,32 @@ async fn hold_kind(
     let no_kind = || Problem::new(&codes::NO_KIND, "there is no kind of that name");
     let kind = part.ok().and_then(|Path(name)| KindName::new(&name).ok()).ok_or_else(no_kind)?;
     let headers = Call::plain(request, house).await?;
-    if !house.engine().queues().knows_kind(&house.tenant(), &kind).await? {
+    if !house.engine().queues().knows_kind(&caller.tenant(), &kind).await? {
         return Err(no_kind());
     }
-    hold(house, Scope::Kind(kind.clone()), paused).await?;
+    hold(house, caller, Scope::Kind(kind.clone()), paused).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &KindHeld { kind, paused }))
 }
 
 async fn hold_tenant(
     house: &House,
+    caller: &Caller,
     part: Part,
     request: Request,
     paused: bool,
 ) -> Result<Response, Problem> {
-    let tenant = house.tenant();
+    let tenant = caller.tenant();
     if !part.is_ok_and(|Path(name)| name == tenant.as_str()) {
         return Err(Problem::new(&codes::NO_TENANT, "there is no tenant of that name"));
     }
     let headers = Call::plain(request, house).await?;
-    hold(house, Scope::Tenant(tenant.clone()), paused).await?;
+    hold(house, caller, Scope::Tenant(tenant.clone()), paused).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &TenantHeld { tenant, paused }))
 }
 
-async fn hold(house: &House, scope: Scope, pause: bool) -> Result<(), Problem> {
+async fn hold(house: &House, caller: &Caller, scope: Scope, pause: bool) -> Result<(), Problem> {
     let queues = house.engine().queues();
-    let (by, tenant) = (house.caller(), house.tenant());
+    let (by, tenant) = (caller.by(), caller.tenant());
     if pause {
         queues.pause(by, tenant, scope).await?;
     } else {
@@ -225,7 +236,7 @@ async fn hold(house: &House, scope: Scope, pause: bool) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn known(house: &House, name: &QueueName) -> Result<(), Problem> {
-    let queue = house.engine().queues().get(&house.tenant(), name).await?;
+async fn known(house: &House, caller: &Caller, name: &QueueName) -> Result<(), Problem> {
+    let queue = house.engine().queues().get(&caller.tenant(), name).await?;
     queue.map(drop).ok_or_else(|| no_queue(name.as_str()))
 }

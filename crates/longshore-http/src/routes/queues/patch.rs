@@ -3,6 +3,7 @@
 use super::read::shown;
 use super::view::Shown;
 use super::{name, no_queue};
+use crate::auth::Caller;
 use crate::house::House;
 use crate::problem::Problem;
 use crate::request::path::Part;
@@ -39,16 +40,17 @@ const FIELDS: [&str; 4] = ["slots", "limit", "rate", "backlog"];
 )]
 pub(crate) async fn patch(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let name = name(part)?;
+    let name = name(&caller, part)?;
     let (parts, body) = request.into_parts();
     Query::none(parts.uri.query())?;
     let body = body::read(&parts.headers, body, house.max_body()).await?;
     let change = Change::read(&body)?;
     let queues = house.engine().queues();
-    let changed = queues.change(house.caller(), house.tenant(), &name, |queue| {
+    let changed = queues.change(caller.by(), caller.tenant(), &name, |queue| {
         Shown::new(queue, Timestamp(0)).tag().must_match(&parts.headers)?;
         Ok::<_, Problem>(change.of(queue.set.clone()))
     });

@@ -2,6 +2,7 @@
 
 use super::view::{Scaling, Shown};
 use super::{name, no_queue};
+use crate::auth::Caller;
 use crate::envelope::Shape;
 use crate::house::House;
 use crate::problem::Problem;
@@ -27,12 +28,14 @@ use longshore_runtime::QueueView;
 )]
 pub(crate) async fn list(
     State(house): State<House>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
     Query::none(request.uri().query())?;
-    let queues = house.engine().queues().list(&house.tenant()).await?;
+    let queues = house.engine().queues().list(&caller.tenant()).await?;
     let now = SystemClock.now();
-    let items = queues.iter().map(|queue| Shown::new(queue, now)).collect();
+    let covered = queues.iter().filter(|queue| caller.covers(&queue.name));
+    let items = covered.map(|queue| Shown::new(queue, now)).collect();
     let list = List { items, next_cursor: None };
     Ok(Shape::asked(request.headers()).answer(StatusCode::OK, &list))
 }
@@ -52,10 +55,11 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn read(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let queue = found(&house, part, request.uri().query()).await?;
+    let queue = found(&house, &caller, part, request.uri().query()).await?;
     Ok(shown(request.headers(), &queue))
 }
 
@@ -74,10 +78,11 @@ pub(crate) async fn read(
 )]
 pub(crate) async fn scaling(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let queue = found(&house, part, request.uri().query()).await?;
+    let queue = found(&house, &caller, part, request.uri().query()).await?;
     let scaling = Scaling::new(&queue, SystemClock.now());
     Ok(Shape::asked(request.headers()).answer(StatusCode::OK, &scaling))
 }
@@ -90,9 +95,14 @@ pub(super) fn shown(headers: &HeaderMap, queue: &QueueView) -> Response {
     response
 }
 
-async fn found(house: &House, part: Part, query: Option<&str>) -> Result<QueueView, Problem> {
-    let name = name(part)?;
+async fn found(
+    house: &House,
+    caller: &Caller,
+    part: Part,
+    query: Option<&str>,
+) -> Result<QueueView, Problem> {
+    let name = name(caller, part)?;
     Query::none(query)?;
-    let queue = house.engine().queues().get(&house.tenant(), &name).await?;
+    let queue = house.engine().queues().get(&caller.tenant(), &name).await?;
     queue.ok_or_else(|| no_queue(name.as_str()))
 }

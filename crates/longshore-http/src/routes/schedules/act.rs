@@ -1,7 +1,8 @@
 //! `POST /v1/schedules/{id}/run`, `pause` and `resume`, and `DELETE /v1/schedules/{id}`.
 
-use super::id;
 use super::view::{shown, tag};
+use super::{found, id};
+use crate::auth::Caller;
 use crate::envelope::Shape;
 use crate::house::House;
 use crate::problem::Problem;
@@ -10,7 +11,7 @@ use crate::request::path::Part;
 use crate::routes::tasks::create::answer;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{StatusCode, header};
+use http::StatusCode;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -27,12 +28,14 @@ use uuid::Uuid;
 )]
 pub(crate) async fn run(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id(part)?;
     let headers = Call::plain(request, &house).await?;
-    let accepted = house.engine().schedules().run(house.caller(), &house.tenant(), id).await?;
+    found(&house, &caller, id).await?;
+    let accepted = house.engine().schedules().run(caller.by(), &caller.tenant(), id).await?;
     Ok(answer(Shape::asked(&headers), &accepted))
 }
 
@@ -50,10 +53,11 @@ pub(crate) async fn run(
 )]
 pub(crate) async fn pause(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold(&house, part, request, true).await
+    hold(&house, &caller, part, request, true).await
 }
 
 /// Goes on with a schedule, from its next slot on.
@@ -68,22 +72,25 @@ pub(crate) async fn pause(
 )]
 pub(crate) async fn resume(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold(&house, part, request, false).await
+    hold(&house, &caller, part, request, false).await
 }
 
 async fn hold(
     house: &House,
+    caller: &Caller,
     part: Part,
     request: Request,
     paused: bool,
 ) -> Result<Response, Problem> {
     let id = id(part)?;
     let headers = Call::plain(request, house).await?;
+    found(house, caller, id).await?;
     let schedules = house.engine().schedules();
-    let schedule = schedules.hold(house.caller(), &house.tenant(), id, paused).await?;
+    let schedule = schedules.hold(caller.by(), &caller.tenant(), id, paused).await?;
     Ok(shown(house, &headers, &schedule))
 }
 
@@ -110,15 +117,13 @@ struct Deleted {
 )]
 pub(crate) async fn delete(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id(part)?;
     let headers = Call::plain(request, &house).await?;
-    let (schedules, tenant) = (house.engine().schedules(), house.tenant());
-    if headers.contains_key(header::IF_MATCH) {
-        tag(&schedules.get(&tenant, id).await?).must_match(&headers)?;
-    }
-    schedules.remove(house.caller(), &tenant, id).await?;
+    tag(&found(&house, &caller, id).await?).must_match(&headers)?;
+    house.engine().schedules().remove(caller.by(), &caller.tenant(), id).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &Deleted { id, deleted: true }))
 }

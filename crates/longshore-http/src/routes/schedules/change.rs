@@ -1,7 +1,8 @@
 //! `PATCH /v1/schedules/{id}`: what a schedule is from now on.
 
-use super::id;
 use super::view::{shown, tag};
+use super::{id, must_see};
+use crate::auth::Caller;
 use crate::house::House;
 use crate::problem::Problem;
 use crate::request::path::Part;
@@ -9,6 +10,7 @@ use crate::request::query::Query;
 use crate::request::rhythm::FIELDS;
 use crate::request::wish::{Place, Wish};
 use crate::request::{body, call, value};
+use crate::routes::tasks::create::admit;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -35,6 +37,7 @@ use longshore_runtime::{FieldError, Plan};
 )]
 pub(crate) async fn change(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -42,10 +45,13 @@ pub(crate) async fn change(
     let (parts, body) = request.into_parts();
     Query::none(parts.uri.query())?;
     let body = body::read(&parts.headers, body, house.max_body()).await?;
-    let (schedules, tenant) = (house.engine().schedules(), house.tenant());
-    let changed = schedules.change(house.caller(), &tenant, id, |before| {
+    let (schedules, tenant) = (house.engine().schedules(), caller.tenant());
+    let changed = schedules.change(caller.by(), &tenant, id, |before| {
+        must_see(&house, &caller, before)?;
         tag(before).must_match(&parts.headers)?;
-        planned(&house, before, &body)
+        let mut plan = planned(&house, before, &body)?;
+        admit(&caller, &mut plan.task, &house.engine().registry())?;
+        Ok::<_, Problem>(plan)
     });
     let schedule = changed.await?;
     Ok(shown(&house, &parts.headers, &schedule))

@@ -1,6 +1,7 @@
 //! `POST /v1/schedules`, and what a `POST /v1/tasks` with `cron` does.
 
 use super::view::{Seen, Shown, tag};
+use crate::auth::Caller;
 use crate::codes;
 use crate::envelope::Shape;
 use crate::house::House;
@@ -9,6 +10,7 @@ use crate::request::body;
 use crate::request::idempotency::{self, REPLAYED};
 use crate::request::query::Query;
 use crate::request::wish::{Place, Wish};
+use crate::routes::tasks::create::admit;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -41,6 +43,7 @@ const ROUTE: &str = "/v1/schedules";
 )]
 pub(crate) async fn create(
     State(house): State<House>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
@@ -48,7 +51,7 @@ pub(crate) async fn create(
     let body = body::read(&parts.headers, body, house.max_body()).await?;
     let key = idempotency::read(&parts.headers, ROUTE, &body)?;
     let wish = Wish::read(&body, &house.engine().registry(), Place::Schedule)?;
-    made(&house, &parts.headers, wish, key).await
+    made(&house, &caller, &parts.headers, wish, key).await
 }
 
 /// A schedule as it was made, with the field that tells it from a task.
@@ -62,23 +65,25 @@ struct Made<'a> {
 /// Makes the schedule that is wished for, and answers with it.
 pub(crate) async fn made(
     house: &House,
+    caller: &Caller,
     headers: &HeaderMap,
     wish: Wish,
     key: Option<Idempotency>,
 ) -> Result<Response, Problem> {
     let schedules = house.engine().schedules();
-    let tenant = house.tenant();
-    let (id, plan) = wish.plan(tenant.clone(), |plan| schedules.check(plan))?;
+    let tenant = caller.tenant();
+    let (id, mut plan) = wish.plan(tenant.clone(), |plan| schedules.check(plan))?;
+    admit(caller, &mut plan.task, &house.engine().registry())?;
     let id =
         id.or_else(|| key.as_ref().map(|key| named(&tenant, key))).unwrap_or_else(Uuid::now_v7);
     if !house.engine().intake().is_open() {
         return Err(longshore_runtime::SubmitError::Stopping.into());
     }
-    let made = schedules.create(house.caller(), tenant.clone(), Some(id), plan.clone()).await;
+    let made = schedules.create(caller.by(), tenant.clone(), Some(id), plan.clone()).await;
     let (schedule, replayed) = match made {
         Ok(made) => (made, false),
         Err(ScheduleError::Taken) if key.is_some() => {
-            let there = schedules.get(&tenant, id).await?;
+            let there = super::found(house, caller, id).await?;
             if Plan::of(&there) != plan {
                 return Err(Problem::new(
                     &codes::KEY_REUSED,

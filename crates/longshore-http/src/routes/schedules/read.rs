@@ -1,7 +1,8 @@
 //! `GET /v1/schedules`, `GET /v1/schedules/{id}` and `GET /v1/schedules/{id}/next`.
 
-use super::id;
 use super::view::{Seen, shown};
+use super::{found, id, sees};
+use crate::auth::Caller;
 use crate::cursor;
 use crate::envelope::Shape;
 use crate::house::House;
@@ -33,6 +34,7 @@ const USUAL: usize = 5;
 )]
 pub(crate) async fn list(
     State(house): State<House>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
     let mut query = Query::read(request.uri().query(), &["cursor", "limit"], &[])?;
@@ -43,8 +45,9 @@ pub(crate) async fn list(
         Some(None) => return Err(bad_cursor()),
         after => after.flatten(),
     };
-    let all = house.engine().schedules().list(&house.tenant()).await?;
+    let all = house.engine().schedules().list(&caller.tenant()).await?;
     let rest = all.iter().filter(|one| after.is_none_or(|after| one.id > after));
+    let rest = rest.filter(|one| sees(&house, &caller, one));
     let mut page: Vec<_> = rest.take(limit + 1).collect();
     let more = page.len() > limit;
     page.truncate(limit);
@@ -69,12 +72,13 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn read(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id(part)?;
     Query::none(request.uri().query())?;
-    let schedule = house.engine().schedules().get(&house.tenant(), id).await?;
+    let schedule = found(&house, &caller, id).await?;
     Ok(shown(&house, request.headers(), &schedule))
 }
 
@@ -97,6 +101,7 @@ struct Slot {
 )]
 pub(crate) async fn next(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -107,9 +112,8 @@ pub(crate) async fn next(
         _ => Err(format!("must be a number in 1..{MOST}")),
     });
     query.finish()?;
-    let schedules = house.engine().schedules();
-    let schedule = schedules.get(&house.tenant(), id).await?;
-    let slots = schedules.next(&schedule, count.unwrap_or(USUAL));
+    let schedule = found(&house, &caller, id).await?;
+    let slots = house.engine().schedules().next(&schedule, count.unwrap_or(USUAL));
     let timing = Plan::of(&schedule).timing().ok();
     let local =
         |slot| timing.as_ref().map_or_else(|| format!("{slot}"), |timing| timing.local(slot));

@@ -1,6 +1,7 @@
 //! `POST /v1/tasks/{id}/cancel`, `retry` and `replay`.
 
 use super::create::answer;
+use crate::auth::{Caller, Role};
 use crate::envelope::Shape;
 use crate::house::House;
 use crate::problem::Problem;
@@ -36,12 +37,14 @@ const REPLAY: &str = "/v1/tasks/{id}/replay";
 )]
 pub(crate) async fn cancel(
     State(house): State<House>,
+    caller: Caller,
     id: Part,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = path::id(id)?;
     let headers = Call::plain(request, &house).await?;
-    let task = house.engine().tasks().cancel(house.caller(), house.tenant(), id).await?;
+    house.must_know(&caller, id).await?;
+    let task = house.engine().tasks().cancel(caller.by(), caller.tenant(), id).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &Whole::new(&task)))
 }
 
@@ -60,12 +63,14 @@ pub(crate) async fn cancel(
 )]
 pub(crate) async fn retry(
     State(house): State<House>,
+    caller: Caller,
     id: Part,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = path::id(id)?;
     let headers = Call::plain(request, &house).await?;
-    let task = house.engine().tasks().retry(house.caller(), house.tenant(), id).await?;
+    house.must_know(&caller, id).await?;
+    let task = house.engine().tasks().retry(caller.by(), caller.tenant(), id).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &Whole::new(&task)))
 }
 
@@ -88,6 +93,7 @@ pub(crate) async fn retry(
 )]
 pub(crate) async fn replay(
     State(house): State<House>,
+    caller: Caller,
     id: Part,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -101,8 +107,13 @@ pub(crate) async fn replay(
         .transpose()
         .map_err(|wrong| Problem::fields(vec![FieldError::new("payload", wrong)]))?;
     let traceparent = trace::traceparent(&call.headers).map(str::to_owned);
+    if payload.is_some() {
+        // With a payload of its own it is as good as any other submission.
+        caller.must(Role::Enqueue)?;
+    }
+    house.must_know(&caller, id).await?;
     let how = Replay { payload, traceparent, idempotency };
-    let accepted = house.engine().tasks().replay_as(house.tenant(), id, how).await?;
+    let accepted = house.engine().tasks().replay_as(caller.tenant(), id, how).await?;
     // The crash window: it is stored, and nobody knows yet.
     failpoint::pass("http.before_answer").map_err(|_| Problem::unknown_outcome())?;
     Ok(answer(Shape::asked(&call.headers), &accepted))

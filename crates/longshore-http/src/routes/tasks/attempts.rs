@@ -1,5 +1,6 @@
 //! `GET /v1/tasks/{id}/attempts`: every opening of a task.
 
+use crate::auth::Caller;
 use crate::envelope::Shape;
 use crate::house::House;
 use crate::problem::Problem;
@@ -25,12 +26,14 @@ use http::StatusCode;
 )]
 pub(crate) async fn attempts(
     State(house): State<House>,
+    caller: Caller,
     id: Part,
     request: Request,
 ) -> Result<Response, Problem> {
     let id = path::id(id)?;
     Query::none(request.uri().query())?;
-    let found = house.store().attempts(house.tenant(), id).await?;
+    house.must_know(&caller, id).await?;
+    let found = house.store().attempts(caller.tenant(), id).await?;
     let items = found.ok_or_else(|| Problem::no_task(id))?;
     let list = List { items, next_cursor: None };
     Ok(Shape::asked(request.headers()).answer(StatusCode::OK, &list))

@@ -3,6 +3,8 @@
 //! Items are judged while the body arrives, so that only tasks are kept of it. Then all that are
 //! fine are accepted in one call; those that are not harm nobody else.
 
+use super::create::{admit, must_show};
+use crate::auth::Caller;
 use crate::codes;
 use crate::envelope::Shape;
 use crate::house::House;
@@ -19,7 +21,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
-use longshore_core::task::Idempotency;
+use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{NewTask, TaskId, Valid, failpoint};
 use longshore_runtime::{FieldError, Registry};
 use serde::Serialize;
@@ -56,6 +58,7 @@ const LOOKUPS: usize = 64;
 )]
 pub(crate) async fn batch(
     State(house): State<House>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
@@ -65,7 +68,7 @@ pub(crate) async fn batch(
         return Err(Problem::new(&codes::BAD_KEY, message));
     }
     let traceparent = trace::traceparent(&parts.headers);
-    let mut batch = Batch::new(&house, traceparent);
+    let mut batch = Batch::new(&house, &caller, traceparent);
     let mut items = Items::new(MAX_ITEM, MAX_DEPTH);
     body::stream(&parts.headers, body, MAX_BODY, |piece| {
         items.feed(&piece, |item| batch.take(item))
@@ -82,6 +85,7 @@ pub(crate) async fn batch(
 /// The items that were read so far.
 struct Batch<'a> {
     house: &'a House,
+    caller: &'a Caller,
     registry: Arc<Registry>,
     traceparent: Option<&'a str>,
     places: Vec<Judged>,
@@ -102,10 +106,19 @@ enum Became {
     Refused(Problem),
 }
 
+impl Became {
+    fn of(caller: &Caller, accepted: &Accepted) -> Self {
+        match must_show(caller, accepted) {
+            Ok(()) => Self::Task { id: accepted.id, status: accepted.state.as_str() },
+            Err(problem) => Self::Refused(problem),
+        }
+    }
+}
+
 impl<'a> Batch<'a> {
-    fn new(house: &'a House, traceparent: Option<&'a str>) -> Self {
+    fn new(house: &'a House, caller: &'a Caller, traceparent: Option<&'a str>) -> Self {
         let registry = house.engine().intake().registry();
-        Self { house, registry, traceparent, places: Vec::new(), tasks: Vec::new() }
+        Self { house, caller, registry, traceparent, places: Vec::new(), tasks: Vec::new() }
     }
 
     /// Judges an item. An error means that the whole body is unusable.
@@ -140,7 +153,9 @@ impl<'a> Batch<'a> {
             Ok(read) => read,
             Err(problem) => return Ok(Judged::Refused(problem, key)),
         };
-        submission.tenant = self.house.tenant();
+        if let Err(problem) = admit(self.caller, &mut submission, &self.registry) {
+            return Ok(Judged::Refused(problem, None));
+        }
         submission.traceparent = self.traceparent.map(str::to_owned);
         submission.idempotency = key.clone();
         Ok(match intake.validate(submission) {
@@ -154,9 +169,9 @@ impl<'a> Batch<'a> {
 
     /// Accepts what is fine, all at once, and says what became of each item.
     async fn submit(self) -> Result<Vec<Became>, Problem> {
-        let Self { house, places, tasks, .. } = self;
+        let Self { house, caller, places, tasks, .. } = self;
         let replayed: Vec<Option<Became>> = stream::iter(places)
-            .map(|place| known(house, place))
+            .map(|place| known(house, caller, place))
             .buffered(LOOKUPS)
             .try_collect()
             .await?;
@@ -168,7 +183,7 @@ impl<'a> Batch<'a> {
         let became = replayed.into_iter().map(|known| match known {
             Some(known) => Some(known),
             None => accepted.next().map(|answer| match answer {
-                Ok(accepted) => Became::Task { id: accepted.id, status: accepted.state.as_str() },
+                Ok(accepted) => Became::of(caller, &accepted),
                 Err(refused) => Became::Refused(refused.into()),
             }),
         });
@@ -178,15 +193,15 @@ impl<'a> Batch<'a> {
 }
 
 /// Answers a refused item: keys are looked up before anything is judged.
-async fn known(house: &House, place: Judged) -> Result<Option<Became>, Problem> {
+async fn known(house: &House, caller: &Caller, place: Judged) -> Result<Option<Became>, Problem> {
     let (problem, key) = match place {
         Judged::Fine => return Ok(None),
         Judged::Refused(problem, key) => (problem, key),
     };
     let Some(key) = key else { return Ok(Some(Became::Refused(problem))) };
-    Ok(Some(match house.store().replay(house.tenant(), key).await? {
+    Ok(Some(match house.store().replay(caller.tenant(), key).await? {
         None => Became::Refused(problem),
-        Some(Ok(accepted)) => Became::Task { id: accepted.id, status: accepted.state.as_str() },
+        Some(Ok(accepted)) => Became::of(caller, &accepted),
         Some(Err(refused)) => Became::Refused(refused.into()),
     }))
 }

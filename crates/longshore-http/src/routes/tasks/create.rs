@@ -1,5 +1,7 @@
 //! `POST /v1/tasks`: from a request to the promise.
 
+use crate::auth::{Caller, Role};
+use crate::codes;
 use crate::envelope::Shape;
 use crate::house::House;
 use crate::problem::Problem;
@@ -57,11 +59,16 @@ pub(crate) struct Judged {
 )]
 pub(crate) async fn create(
     State(house): State<House>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let shape = Shape::asked(&parts.headers);
     let wait = wait_of(parts.uri.query())?;
+    if wait.is_some() {
+        // What is answered then is the whole task, and it may be an older one.
+        caller.must(Role::Read)?;
+    }
     let body = body::read(&parts.headers, body, house.max_body()).await?;
     let key = idempotency::read(&parts.headers, ROUTE, &body)?;
     let intake = house.engine().intake();
@@ -71,23 +78,24 @@ pub(crate) async fn create(
             let why = "does not go with cron: a schedule has no end";
             return Err(Problem::fields(vec![FieldError::new("wait", why)]));
         }
-        return made(&house, &parts.headers, wish?, key).await;
+        return made(&house, &caller, &parts.headers, wish?, key).await;
     }
     let judged = wish
         .and_then(|wish| judged(&parts.headers, wish, key.clone(), |wish| intake.validate(wish)));
     let Judged { mut submission, kind_as } = match judged {
         Ok(judged) => judged,
-        Err(problem) => return replay(&house, shape, key).await?.ok_or(problem),
+        Err(problem) => return replay(&house, &caller, shape, key).await?.ok_or(problem),
     };
-    submission.tenant = house.tenant();
+    admit(&caller, &mut submission, &intake.registry())?;
     let accepted = intake.submit(submission).await.map_err(|error| match error {
         SubmitError::Invalid(faults) => Problem::fields(kind_as.rename(faults)),
         other => other.into(),
     })?;
+    must_show(&caller, &accepted)?;
     // The crash window: it is stored, and nobody knows yet.
     failpoint::pass("http.before_answer").map_err(|_| Problem::unknown_outcome())?;
     if let (Some(at_most), AcceptedHow::New | AcceptedHow::Existing) = (wait, accepted.how)
-        && let Some(task) = ended(&house, &accepted, at_most).await
+        && let Some(task) = ended(&house, &caller, &accepted, at_most).await
     {
         return Ok(located(shape.answer(StatusCode::OK, &Whole::new(&task)), &accepted));
     }
@@ -117,6 +125,35 @@ fn judged(
     Ok(Judged { submission, kind_as })
 }
 
+/// Makes a submission the caller's own, unless it is for a queue that the caller does not cover.
+pub(crate) fn admit(
+    caller: &Caller,
+    submission: &mut Submission,
+    registry: &Registry,
+) -> Result<(), Problem> {
+    submission.tenant = caller.tenant();
+    if caller.covers_all() {
+        return Ok(());
+    }
+    let usual = || registry.kind(&submission.kind).map(|kind| kind.queue.to_string());
+    // Without a kind that there is, nothing is accepted: that is told in its own words.
+    let Some(queue) = submission.queue.clone().or_else(usual) else { return Ok(()) };
+    caller.must_cover(&queue)?;
+    // It must be this one, though the kind may get another one in this moment.
+    submission.queue = Some(queue);
+    Ok(())
+}
+
+/// Hides a task of a queue that the caller does not cover. A key that was given before, or an equal
+/// `unique`, can lead to one.
+pub(crate) fn must_show(caller: &Caller, accepted: &Accepted) -> Result<(), Problem> {
+    if caller.covers(&accepted.queue) {
+        return Ok(());
+    }
+    let message = "the task that answers this is in a queue that the key does not cover";
+    Err(Problem::new(&codes::QUEUE_NOT_COVERED, message))
+}
+
 /// Makes the answer to an accept.
 pub(crate) fn answer(shape: Shape, accepted: &Accepted) -> Response {
     let status = match accepted.how {
@@ -141,21 +178,27 @@ fn located(mut response: Response, accepted: &Accepted) -> Response {
 /// looked up before anything is judged.
 async fn replay(
     house: &House,
+    caller: &Caller,
     shape: Shape,
     key: Option<Idempotency>,
 ) -> Result<Option<Response>, Problem> {
     let Some(key) = key else { return Ok(None) };
-    match house.store().replay(house.tenant(), key).await? {
-        None => Ok(None),
-        Some(accepted) => Ok(Some(answer(shape, &accepted?))),
-    }
+    let Some(known) = house.store().replay(caller.tenant(), key).await? else { return Ok(None) };
+    let accepted = known?;
+    must_show(caller, &accepted)?;
+    Ok(Some(answer(shape, &accepted)))
 }
 
 /// Waits for the end of the run; nothing if the time is up, or the door closes. It is accepted
 /// whatever happens here, so trouble with reading it back is no error of the request.
-async fn ended(house: &House, accepted: &Accepted, at_most: Duration) -> Option<Task> {
+async fn ended(
+    house: &House,
+    caller: &Caller,
+    accepted: &Accepted,
+    at_most: Duration,
+) -> Option<Task> {
     let hub = house.engine().hub();
-    let ended = hub.wait(house.store(), house.tenant(), accepted.id, at_most);
+    let ended = hub.wait(house.store(), caller.tenant(), accepted.id, at_most);
     let task = house.closing().run_until_cancelled(ended).await?.ok()??;
     task.state.is_end().then_some(task)
 }

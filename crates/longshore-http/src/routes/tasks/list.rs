@@ -1,5 +1,6 @@
 //! `GET /v1/tasks`: pages of tasks, newest first.
 
+use crate::auth::Caller;
 use crate::codes;
 use crate::cursor;
 use crate::envelope::Shape;
@@ -41,27 +42,31 @@ const LATER: [&str; 1] = ["q"];
 )]
 pub(crate) async fn list(
     State(house): State<House>,
+    caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
     let mut query = Query::read(request.uri().query(), &KNOWN, &LATER)?;
     let asked = Asked::read(&mut query);
     query.finish()?;
-    page(&house, request.headers(), asked?).await
+    page(&house, &caller, request.headers(), asked?).await
 }
 
 /// Answers with the page that was asked for.
 pub(crate) async fn page(
     house: &House,
+    caller: &Caller,
     headers: &HeaderMap,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let Asked { mut filter, tenants, never } = asked;
-    let tenant = house.tenant();
-    let (tasks, next) = if never || !(tenants.is_empty() || tenants.contains(&tenant)) {
+    let tenant = caller.tenant();
+    let foreign = !(tenants.is_empty() || tenants.contains(&tenant))
+        || filter.queue.as_ref().is_some_and(|queue| !caller.covers(queue));
+    let (tasks, next) = if never || foreign {
         (Vec::new(), None)
     } else {
         filter.tenant = Some(tenant);
-        filled(house, filter).await?
+        filled(house, caller, filter).await?
     };
     let list = List {
         items: tasks.iter().map(Whole::in_list).collect(),
@@ -71,14 +76,25 @@ pub(crate) async fn page(
 }
 
 /// Asks for pages until there are enough tasks, none are left, or it has taken long enough.
-async fn filled(house: &House, mut filter: Filter) -> Result<(Vec<Task>, Option<Seq>), StoreError> {
+async fn filled(
+    house: &House,
+    caller: &Caller,
+    mut filter: Filter,
+) -> Result<(Vec<Task>, Option<Seq>), StoreError> {
     let began = Instant::now();
     let wanted = filter.limit;
-    let mut tasks = Vec::new();
+    // Of several queues only those tasks are kept that the caller may know of.
+    let sifted = !caller.covers_all() && filter.queue.is_none();
+    let mut tasks: Vec<Task> = Vec::new();
     loop {
-        filter.limit = wanted - tasks.len();
+        filter.limit = if sifted { MAX_LIMIT } else { wanted - tasks.len() };
         let page = house.store().page(filter.clone()).await?;
-        tasks.extend(page.items);
+        tasks.extend(page.items.into_iter().filter(|task| caller.covers(&task.queue)));
+        if tasks.len() > wanted {
+            tasks.truncate(wanted);
+            let last = tasks.last().map(|task| task.seq);
+            return Ok((tasks, last));
+        }
         let enough = tasks.len() >= wanted || began.elapsed() > FILLING;
         match page.next {
             Some(next) if !enough => filter.before = Some(next),

@@ -1,5 +1,6 @@
 //! `GET /v1/tasks/{id}`: one task, and the wait for its end.
 
+use crate::auth::Caller;
 use crate::envelope::Shape;
 use crate::etag::Tag;
 use crate::house::House;
@@ -35,6 +36,7 @@ use std::time::Duration;
 )]
 pub(crate) async fn read(
     State(house): State<House>,
+    caller: Caller,
     id: Part,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -43,20 +45,27 @@ pub(crate) async fn read(
     let wait = query.wait();
     query.finish()?;
     let task = match wait {
-        Some(at_most) => waited(&house, id, at_most).await?,
-        None => house.store().get(house.tenant(), id).await?,
+        Some(at_most) => waited(&house, &caller, id, at_most).await?,
+        None => house.task(&caller, id).await?,
     };
     let task = task.ok_or_else(|| Problem::no_task(id))?;
     Ok(shown(request.headers(), &task))
 }
 
-async fn waited(house: &House, id: TaskId, at_most: Duration) -> Result<Option<Task>, Problem> {
+async fn waited(
+    house: &House,
+    caller: &Caller,
+    id: TaskId,
+    at_most: Duration,
+) -> Result<Option<Task>, Problem> {
+    // Nobody waits for what does not exist for him: the time would tell that it does.
+    house.must_know(caller, id).await?;
     let hub = house.engine().hub();
-    let ended = hub.wait(house.store(), house.tenant(), id, at_most);
+    let ended = hub.wait(house.store(), caller.tenant(), id, at_most);
     match house.closing().run_until_cancelled(ended).await {
         Some(task) => Ok(task?),
         // The door closes: how it stands now is the answer.
-        None => Ok(house.store().get(house.tenant(), id).await?),
+        None => Ok(house.task(caller, id).await?),
     }
 }
 
