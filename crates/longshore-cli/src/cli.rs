@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::{
     bench, completions, config, dead_letters, dev, doctor, enqueue, explain, key, log, man,
 };
-use crate::{queues, serve, tasks, worker};
+use crate::{queues, schedules, serve, tasks, worker};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// A task queue and its workers in one process
@@ -44,6 +44,9 @@ enum Command {
     /// Looks at queues, pauses them, changes their limits
     #[command(subcommand)]
     Queues(queues::Queues),
+    /// Looks at schedules, makes them, holds them back
+    #[command(subcommand)]
+    Schedules(schedules::Schedules),
     /// Makes keys, lists them, takes them back
     #[command(subcommand)]
     Key(key::Keys),
@@ -80,6 +83,7 @@ impl Cli {
             Command::Tasks(tasks) => tasks.run(),
             Command::DeadLetters(letters) => letters.run(),
             Command::Queues(queues) => queues.run(),
+            Command::Schedules(schedules) => schedules.run(),
             Command::Key(keys) => keys.run(),
             Command::Config(config) => config.run(),
             Command::Doctor(doctor) => doctor.run(),

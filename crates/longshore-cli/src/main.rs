@@ -28,6 +28,7 @@ mod output;
 mod queues;
 mod remote;
 mod running;
+mod schedules;
 mod serve;
 mod tasks;
 mod threads;

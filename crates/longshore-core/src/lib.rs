@@ -19,6 +19,7 @@ pub mod register;
 pub mod rescue;
 pub mod retry;
 pub mod rule;
+pub mod schedule;
 pub mod span;
 pub mod state;
 pub mod store;

@@ -165,7 +165,10 @@ CREATE TABLE schedules(
     paused INTEGER NOT NULL,
     task TEXT NOT NULL,              -- what each slot submits, as JSON
     last_slot INTEGER,
-    next_slot INTEGER
+    next_slot INTEGER,
+    version INTEGER NOT NULL DEFAULT 1,
+    created_at INTEGER NOT NULL DEFAULT 0,
+    configured TEXT                  -- what the configuration says, while something else is set, as JSON
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX schedules_next ON schedules(next_slot) WHERE paused = 0;
 
@@ -220,4 +223,7 @@ CREATE TABLE settings(queue INTEGER PRIMARY KEY, settings TEXT NOT NULL) STRICT;
 CREATE TABLE spans(block INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
 ", "
 CREATE TABLE kinds(name TEXT PRIMARY KEY, spec TEXT NOT NULL, seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+ALTER TABLE schedules ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE schedules ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE schedules ADD COLUMN configured TEXT;
 "];

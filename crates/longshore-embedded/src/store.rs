@@ -12,12 +12,12 @@ use crate::writer::{self, Inbox, Job, Reply};
 use async_trait::async_trait;
 use longshore_core::store::{
     Act, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, ErrorClass, Extend, Filter,
-    Hold, Intake, LeaseState, Leased, Leases, Lifecycle, Marked, Moved, Opened, Oversight, Page,
-    Pruned, QueueAge, Recorded, Refused, Result, Retention, StoreError, TaskQuery, Term, Upkeep,
-    Work,
+    Fired, Firing, Hold, Intake, LeaseState, Leased, Leases, Lifecycle, Marked, Moved, Opened,
+    Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention, Schedule, Schedules,
+    StoreError, TaskQuery, Term, Upkeep, Work,
 };
 use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{Attempt, Clock, NewTask, Task, TaskId, TenantName, Valid};
+use longshore_core::{Attempt, Clock, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -228,6 +228,36 @@ impl Oversight for EmbeddedStore {
     async fn ages(&self) -> Result<Vec<QueueAge>> {
         let names = self.names.clone();
         self.readers.ask(move |db| oversight::ages(db, &names)).await
+    }
+}
+
+#[async_trait]
+impl Schedules for EmbeddedStore {
+    async fn put_schedule(
+        &self,
+        schedule: Schedule,
+        before: Option<u64>,
+    ) -> Result<Result<Schedule, Refused>> {
+        let schedule = Box::new(schedule);
+        Ok(*self.ask(|reply| Job::PutSchedule { schedule, before, reply }).await?)
+    }
+
+    async fn remove_schedule(&self, tenant: &TenantName, id: uuid::Uuid) -> Result<bool> {
+        let tenant = tenant.clone();
+        self.ask(|reply| Job::RemoveSchedule { tenant, id, reply }).await
+    }
+
+    async fn schedules(&self, tenant: Option<TenantName>) -> Result<Vec<Schedule>> {
+        let names = self.names.clone();
+        self.readers.ask(move |db| tasks::read_schedules(db, &names, tenant.as_ref())).await
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Result<(Vec<Schedule>, Option<Timestamp>)> {
+        self.ask(|reply| Job::DueSchedules { limit, reply }).await
+    }
+
+    async fn fire(&self, firings: Vec<Firing>) -> Result<Vec<Fired>> {
+        self.ask(|reply| Job::Fire { firings, reply }).await
     }
 }
 

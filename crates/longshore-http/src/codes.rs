@@ -84,6 +84,8 @@ codes! {
     NO_KIND = 40404, "No such kind";
     /// There is no tenant of that name, or it is not the caller's.
     NO_TENANT = 40405, "No such tenant";
+    /// There is no such schedule, or it is another tenant's.
+    NO_SCHEDULE = 40411, "No such schedule";
     /// There is no worker of that name.
     NO_WORKER = 40412, "No such worker";
     /// The path exists, but not with this method.
@@ -98,6 +100,10 @@ codes! {
     WRONG_STATE = 40903, "Not possible in this state";
     /// The lease is not held any more.
     LEASE_OVER = 40904, "The lease is not held any more";
+    /// A schedule of that id exists.
+    SCHEDULE_TAKEN = 40911, "A schedule with this id exists";
+    /// It comes from the configuration, and is removed there.
+    CONFIGURED = 40912, "It comes from the configuration";
     /// What was read before has changed since.
     CHANGED = 41201, "It has changed since";
     /// The body is larger than allowed.

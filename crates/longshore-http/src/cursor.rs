@@ -27,6 +27,22 @@ pub(crate) fn read(text: &str) -> Option<Seq> {
     fine.then(|| Seq(i64::from_be_bytes(place)))
 }
 
+/// Writes the last id of a page of a list by ids.
+pub(crate) fn write_id(id: uuid::Uuid) -> String {
+    let mut bytes = [VERSION; 1 + 16 + 3];
+    bytes[1..17].copy_from_slice(id.as_bytes());
+    let sum = check_sum(&bytes[..17]);
+    bytes[17..].copy_from_slice(&sum);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads what [`write_id`] wrote; nothing if it did not.
+pub(crate) fn read_id(text: &str) -> Option<uuid::Uuid> {
+    let bytes: [u8; 20] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    let fine = bytes[0] == VERSION && bytes[17..] == check_sum(&bytes[..17]);
+    fine.then(|| uuid::Uuid::from_slice(&bytes[1..17]).ok()).flatten()
+}
+
 /// Against slips, not against malice: a cursor gives away nothing that a list would not.
 fn check_sum(bytes: &[u8]) -> [u8; 3] {
     let [_, sum @ ..] = crc32fast::hash(bytes).to_be_bytes();

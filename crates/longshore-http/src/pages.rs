@@ -66,6 +66,7 @@ pub static PAGES: &[Page] = &[
     page!(HowTo, "howto-rust-handlers", "How to write handlers in Rust"),
     page!(HowTo, "howto-order-and-unique", "How to keep order, and how to have at most one"),
     page!(HowTo, "howto-dead-letters", "How to deal with dead letters"),
+    page!(HowTo, "howto-schedules", "How to do something again and again"),
     page!(HowTo, "howto-limits", "How to limit and pause work"),
     page!(HowTo, "howto-reload", "How to change the configuration while it runs"),
     page!(HowTo, "howto-keys", "How to ask callers for keys, and listen beyond this machine"),

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, header};
 use longshore_core::TaskId;
 use longshore_core::store::{Refused, StoreError};
-use longshore_runtime::{ActError, FieldError, SubmitError};
+use longshore_runtime::{ActError, FieldError, ScheduleError, SubmitError};
 use serde::Serialize;
 
 /// Most field errors that one answer lists.
@@ -237,6 +237,21 @@ impl From<SubmitError> for Problem {
                     .retry_after()
                     .header(header::CONNECTION, HeaderValue::from_static("close"))
             }
+        }
+    }
+}
+
+impl From<ScheduleError> for Problem {
+    fn from(error: ScheduleError) -> Self {
+        let message = error.to_string();
+        match error {
+            ScheduleError::Invalid(errors) => Self::fields(errors),
+            ScheduleError::Taken => Self::new(&codes::SCHEDULE_TAKEN, message),
+            ScheduleError::NotFound => Self::new(&codes::NO_SCHEDULE, message),
+            ScheduleError::Changed => Self::new(&codes::CHANGED, message),
+            ScheduleError::Configured => Self::new(&codes::CONFIGURED, message),
+            ScheduleError::Submit(error) => error.into(),
+            ScheduleError::Store(error) => error.into(),
         }
     }
 }

@@ -198,7 +198,8 @@ CREATE TABLE schedules(
     cron text NOT NULL,
     timezone text NOT NULL,
     missed text NOT NULL,
-    task bytea NOT NULL                      -- what each slot submits, as JSON
+    task bytea NOT NULL,                     -- what each slot submits, as JSON
+    configured bytea                         -- what the configuration says, while something else is set
 );
 CREATE INDEX schedules_next ON schedules(next_slot) WHERE next_slot IS NOT NULL AND NOT paused;
 

@@ -9,6 +9,7 @@ use crate::notify::Hub;
 use crate::parts::{self, Roles};
 use crate::queues::Queues;
 use crate::registry::Registry;
+use crate::schedules::Schedules;
 use crate::stall::StallWatch;
 use crate::supervisor::{
     Component, Fatal, GraphError, Hook, StartError, Statuses, StopReport, Supervisor,
@@ -138,8 +139,8 @@ pub enum Failed {
 
 /// Takes tasks in, runs them, keeps them moving. Cloning gives another handle.
 ///
-/// Its parts are [components](Component) of one [`Supervisor`]: `store`, the duties `due`, `rescuer`,
-/// `expiry`, `pruner` and `health`, the `recorder`, the `handlers`, the `watchdog` and, if it runs
+/// Its parts are [components](Component) of one [`Supervisor`]: `store`, the duties `due`, `cron`,
+/// `rescuer`, `expiry`, `pruner` and `health`, the `recorder`, the `handlers`, the `watchdog` and, if it runs
 /// tasks, `fetch`.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Inner>);
@@ -149,6 +150,7 @@ struct Inner {
     intake: Arc<Intake>,
     tasks: Tasks,
     queues: Queues,
+    schedules: Arc<Schedules>,
     outside: Outside,
     context: Arc<Context>,
     layers: Stack,
@@ -194,8 +196,23 @@ impl Engine {
             fatal: watch::Sender::new(None),
         });
         let mut parts = Supervisor::builder().clock(clock.clone());
+        let intake = Arc::new(Intake::new(
+            store.clone(),
+            live.clone(),
+            clock.clone(),
+            hub.clone(),
+            nudge.clone(),
+            telemetry.clone(),
+        ));
+        let schedules = Arc::new(Schedules::new(
+            store.clone(),
+            intake.clone(),
+            hub.clone(),
+            telemetry.clone(),
+            clock,
+        ));
         let roles = Roles { consume, upkeep: options.upkeep };
-        for part in parts::of(&context, retention, &health, roles) {
+        for part in parts::of(&context, &schedules, retention, &health, roles) {
             parts = parts.component(part);
         }
         for component in options.components {
@@ -212,14 +229,14 @@ impl Engine {
             .build()?;
         let phase = watch::Sender::new(Phase::Starting);
         threads.spawn(begin(supervisor.clone(), phase.clone()));
-        threads.spawn(show(supervisor.statuses(), telemetry.clone()));
+        threads.spawn(show(supervisor.statuses(), telemetry));
         let running = context.running.clone();
-        let (to, told) = (hub.clone(), nudge.clone());
-        let queues = Queues::new(store.clone(), hub.clone(), live.clone());
-        let intake = Arc::new(Intake::new(store.clone(), live, clock, hub, nudge, telemetry));
+        let (to, told) = (hub.clone(), nudge);
+        let queues = Queues::new(store.clone(), hub, live);
         Ok(Self(Arc::new(Inner {
             tasks: Tasks::new(store, intake.clone(), to, told, running),
             queues,
+            schedules,
             outside: Outside::new(context.clone()),
             intake,
             context,
@@ -276,6 +293,11 @@ impl Engine {
     /// Returns what can be seen of queues and set on them.
     pub fn queues(&self) -> &Queues {
         &self.0.queues
+    }
+
+    /// Returns what is submitted again and again.
+    pub fn schedules(&self) -> &Arc<Schedules> {
+        &self.0.schedules
     }
 
     /// Returns what serves workers outside of this process.

@@ -2,8 +2,9 @@
 
 use crate::consumer::{Context, Handlers, fetch, record, watchdog};
 use crate::engine::StoreHealth;
+use crate::schedules::Schedules;
 use crate::supervisor::{Component, ComponentError, Deadline, Life, Policy, Stopped, Task};
-use crate::upkeep::{Announcer, Due, Expiry, Health, Pruner, Rescuer, component};
+use crate::upkeep::{Announcer, Cron, Due, Expiry, Health, Pruner, Rescuer, component};
 use longshore_core::store::{Retention, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(crate) struct Roles {
 /// Returns all parts.
 pub(crate) fn of(
     cx: &Arc<Context>,
+    schedules: &Arc<Schedules>,
     keep: Retention,
     health: &watch::Sender<StoreHealth>,
     Roles { consume, upkeep }: Roles,
@@ -39,7 +41,7 @@ pub(crate) fn of(
     }
     parts.push(Arc::new(health_of(cx, health).needs(["store"])));
     if upkeep {
-        for duty in duties(cx, keep) {
+        for duty in duties(cx, schedules, keep) {
             parts.push(Arc::new(duty.needs(["store"])));
         }
     }
@@ -71,13 +73,15 @@ fn health_of(cx: &Arc<Context>, health: &watch::Sender<StoreHealth>) -> Task {
     })
 }
 
-fn duties(cx: &Arc<Context>, keep: Retention) -> [Task; 4] {
+fn duties(cx: &Arc<Context>, schedules: &Arc<Schedules>, keep: Retention) -> [Task; 5] {
+    let (schedules, clock) = (schedules.clone(), cx.clock.clone());
     let (due, rescuer, expiry, pruner) = (cx.clone(), cx.clone(), cx.clone(), cx.clone());
     [
         component(move || {
             let Context { store, hub, clock, nudge, .. } = &*due;
             Due::new(store.clone(), hub.clone(), clock.clone(), nudge.clone())
         }),
+        component(move || Cron { schedules: schedules.clone(), clock: clock.clone() }),
         component(move || Rescuer { store: rescuer.store.clone(), hub: rescuer.hub.clone() }),
         component(move || Expiry { store: expiry.store.clone(), hub: expiry.hub.clone() }),
         component(move || Pruner { store: pruner.store.clone(), keep: keep.clone() }),
@@ -118,6 +122,7 @@ impl Component for Kept {
 mod tests {
     use super::*;
     use crate::consumer::{Ends, Executor, Running};
+    use crate::intake::Intake;
     use crate::live::Live;
     use crate::registry::Registry;
     use crate::stall::StallWatch;
@@ -169,8 +174,22 @@ mod tests {
         };
         let condition = Condition::default();
         let health = watch::Sender::new(StoreHealth::Up { latency: Duration::ZERO, condition });
+        let schedules = Schedules::new(
+            context.store.clone(),
+            Arc::new(Intake::new(
+                context.store.clone(),
+                context.live.clone(),
+                context.clock.clone(),
+                context.hub.clone(),
+                context.nudge.clone(),
+                context.telemetry.clone(),
+            )),
+            context.hub.clone(),
+            context.telemetry.clone(),
+            context.clock.clone(),
+        );
         let roles = Roles { consume: true, upkeep: true };
-        of(&Arc::new(context), Retention::default(), &health, roles)
+        of(&Arc::new(context), &Arc::new(schedules), Retention::default(), &health, roles)
     }
 
     #[test]

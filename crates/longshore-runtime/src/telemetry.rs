@@ -5,6 +5,7 @@
 
 use crate::drain::Drain;
 use crate::layers::ENDINGS;
+use crate::schedules::Slot;
 use crate::supervisor::ComponentStatus;
 use longshore_core::state::STATES;
 use longshore_core::store::Count;
@@ -55,6 +56,11 @@ struct Answered {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Became {
+    became: &'static str,
+}
+
 type Times = Family<Sort, Histogram, fn() -> Histogram>;
 
 /// The handles of one (queue, kind), found once.
@@ -82,6 +88,7 @@ pub struct Telemetry {
     outcomes: Family<Answered, Counter>,
     tasks: Family<Standing, Gauge>,
     stale: Counter,
+    slots: Family<Became, Counter>,
     store_bytes: Gauge,
     drain: Drain,
     component_ready: Family<Named, Gauge>,
@@ -102,6 +109,7 @@ impl Default for Telemetry {
             outcomes: Family::default(),
             tasks: Family::default(),
             stale: Counter::default(),
+            slots: Family::default(),
             store_bytes: Gauge::default(),
             drain: Drain::default(),
             component_ready: Family::default(),
@@ -144,6 +152,14 @@ impl Default for Telemetry {
             "Ends that came with an old token",
             telemetry.stale.clone(),
         );
+        registry.register(
+            "longshore_schedule_slots",
+            "Slots of schedules that came, by what became of them",
+            telemetry.slots.clone(),
+        );
+        for slot in Slot::ALL {
+            let _ = telemetry.slots.get_or_create(&Became { became: slot.as_str() });
+        }
         registry.register_with_unit(
             "longshore_store",
             "What tasks use",
@@ -234,6 +250,11 @@ impl Telemetry {
     /// Counts an end that came too late.
     pub fn stale(&self) {
         self.stale.inc();
+    }
+
+    /// Counts a slot of a schedule that came.
+    pub(crate) fn slot(&self, slot: Slot) {
+        self.slots.get_or_create(&Became { became: slot.as_str() }).inc();
     }
 
     /// Shows how many tasks there are.

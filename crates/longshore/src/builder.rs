@@ -1,7 +1,7 @@
 //! Putting a service together. Nothing happens before [`Builder::start`], which is the one place
 //! where the parts meet.
 
-use crate::composition::{Code, registry};
+use crate::composition::{Code, plans, registry};
 use crate::config::{Config, Sources};
 use crate::export::{self, Opened};
 use crate::guards::Guards;
@@ -16,7 +16,7 @@ use longshore_http::{BindError, ConfigView, Door, DoorOptions};
 use longshore_runtime::handler::{BoxHandler, HandlerFn, MissingState, States, boxed};
 use longshore_runtime::layers::{Layer, Stack};
 use longshore_runtime::supervisor::{Component, Hook, StartError, StopReport};
-use longshore_runtime::{Engine, Failed, Kind, Options};
+use longshore_runtime::{Engine, Failed, Kind, Options, Plan};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -64,6 +64,7 @@ struct Ready {
     door: DoorOptions,
     routes: Vec<Routes>,
     shown: String,
+    planned: Option<Vec<Plan>>,
 }
 
 impl fmt::Debug for Builder {
@@ -289,9 +290,9 @@ impl Builder {
         let Some(ready) = self.prepare(signals).await? else {
             return Ok(Started::Stopped(StopReport::default()));
         };
-        let Ready { engine, door, routes, shown } = ready;
+        let Ready { engine, door, routes, shown, planned } = ready;
         let drain = door.drain;
-        let opened = open(&engine, door, routes, shown);
+        let opened = open(&engine, door, routes, shown, planned);
         let opened = match signals {
             None => opened.await,
             Some(signals) => tokio::select! {
@@ -403,15 +404,19 @@ impl Builder {
         };
         let engine = Engine::start(options)?;
         let mut door = self.door;
+        let mut planned = None;
         if let (Some(sources), Some(config)) = (sources, config) {
+            planned = Some(plans(&config));
             let in_force = InForce::new(config);
             let view = in_force.clone();
             door.config = ConfigView::new(move || view.show());
             let reload = engine.reloader();
-            let reloader = Reloader { sources, code, guards, in_force, reload, store };
+            // A worker leaves the schedules to the servers.
+            let schedules = self.door_opens.then(|| engine.schedules().clone());
+            let reloader = Reloader { sources, code, guards, in_force, reload, schedules, store };
             engine.supervisor().add(reloader.component())?;
         }
-        Ok(Some(Ready { engine, door, routes: self.routes, shown }))
+        Ok(Some(Ready { engine, door, routes: self.routes, shown, planned }))
     }
 
     /// Starts, and runs until SIGINT or SIGTERM; then drains. A second signal cuts that short.
@@ -501,8 +506,12 @@ async fn open(
     door: DoorOptions,
     routes: Vec<Routes>,
     store: String,
+    planned: Option<Vec<Plan>>,
 ) -> Result<Service, Error> {
     engine.started().await?;
+    if let Some(plans) = planned {
+        engine.schedules().configure(&plans).await?;
+    }
     let drain = door.drain;
     let routes = routes.into_iter().map(|make| make(engine.clone())).reduce(Router::merge);
     let door = match routes {

@@ -5,14 +5,15 @@ use crate::config::{self, Config, ConfigError, Runner};
 use crate::guards::Guards;
 use longshore_core::queue::QueueSettings;
 use longshore_core::rule::{ErrorMatch, ErrorRule, Then};
-use longshore_core::{KindName, QueueName, Span};
+use longshore_core::{Clock, KindName, QueueName, Span, SystemClock};
 use longshore_runtime::exec;
 use longshore_runtime::handler::BoxHandler;
 use longshore_runtime::handler::remote::command::{CommandSpec, command};
 use longshore_runtime::handler::remote::push::{PushSpec, push};
+use longshore_runtime::intake::validate;
 use longshore_runtime::schema::Schema;
 use longshore_runtime::signature::Secret;
-use longshore_runtime::{Kind, Registry};
+use longshore_runtime::{Kind, Plan, Registry};
 
 /// What the code of the program brings.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +46,26 @@ pub(crate) fn registry(code: &Code, config: Option<&Config>) -> Result<Registry,
         };
         registry.add(with_schema(kind, config, said)?);
     }
+    check_schedules(config, &registry)?;
     Ok(registry)
+}
+
+/// Judges what schedules submit, as if it were submitted now.
+fn check_schedules(config: &Config, registry: &Registry) -> Result<(), ConfigError> {
+    for (name, plan) in &config.schedules {
+        let judged = validate(plan.task.clone(), registry, SystemClock.now());
+        if let Some(wrong) = judged.err().and_then(|faults| faults.into_iter().next()) {
+            let key = wrong.field.split('.').next().unwrap_or_default();
+            let message = format!("{}: {}", wrong.field, wrong.message);
+            return Err(config.fault(&["schedules", name, key], message).into());
+        }
+    }
+    Ok(())
+}
+
+/// Returns the plans of the configuration.
+pub(crate) fn plans(config: &Config) -> Vec<Plan> {
+    config.schedules.values().cloned().collect()
 }
 
 /// Whether somebody said this of a queue; names with dots are quoted in keys.

@@ -4,7 +4,7 @@ use crate::config::ConfigError;
 use longshore_http::BindError;
 use longshore_runtime::handler::MissingState;
 use longshore_runtime::supervisor::{GraphError, StartError};
-use longshore_runtime::{EngineError, Failed};
+use longshore_runtime::{EngineError, Failed, ScheduleError};
 use std::fmt;
 
 /// Why a service did not start, or stopped by itself.
@@ -58,6 +58,9 @@ pub enum Error {
     /// A hook or a component refused to start.
     #[error("did not start: {0}")]
     Start(#[from] StartError),
+    /// The schedules of the configuration could not be put in force.
+    #[error("schedules: {0}")]
+    Schedules(#[from] ScheduleError),
     /// The store, or a component, failed while the service ran.
     #[error("stopped: {0}")]
     Failed(#[from] Failed),

@@ -3,11 +3,12 @@
 //! What was read is checked as a whole. With one fault all of it is refused and the old one stays
 //! in force; either way `GET /v1/config` and the audit log show it. What runs goes on as it began.
 
-use crate::composition::{Code, registry};
+use crate::composition::{Code, plans, registry};
 use crate::config::{Changes, Config, ConfigError, Setting, Sources, Watch};
 use crate::guards::{Guards, Refreshed};
 use longshore_core::store::{Act, ActKind, Store};
 use longshore_core::{Clock, Payload, SystemClock, TenantName, Timestamp};
+use longshore_runtime::Schedules;
 use longshore_runtime::engine::Reload;
 use longshore_runtime::supervisor::{ComponentError, Life, Task};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,6 +77,8 @@ pub(crate) struct Reloader {
     pub(crate) guards: Guards,
     pub(crate) in_force: InForce,
     pub(crate) reload: Reload,
+    /// Those that the configuration decides about; nothing in a worker.
+    pub(crate) schedules: Option<Arc<Schedules>>,
     pub(crate) store: Arc<dyn Store>,
 }
 
@@ -126,6 +129,11 @@ impl Reloader {
             Ok((config, registry)) => {
                 let changes = Config::diff(&self.in_force.config(), &config);
                 self.reload.apply(registry);
+                if let Some(schedules) = &self.schedules
+                    && let Err(error) = schedules.configure(&plans(&config)).await
+                {
+                    tracing::error!(%error, "not all schedules are as the configuration says; the next reload tries again");
+                }
                 tell(&changes);
                 let mut state = self.in_force.state();
                 state.config = Arc::new(config);

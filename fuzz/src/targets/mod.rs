@@ -1,6 +1,7 @@
 //! Everything that parses what others send.
 
 mod config;
+mod cron;
 mod keys;
 mod requests;
 mod schema;
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Box<dyn Target>> {
         Box::new(config::File::toml()),
         Box::new(keys::Keys::new()),
         Box::new(words::Words),
+        Box::new(cron::Crons),
         Box::new(schema::Schemas),
     ]
 }

@@ -26,7 +26,8 @@ const WORDS: &[&str] = &[
     "\"tags\":",
     "\"headers\":",
     "\"idempotency_key\":",
-    "\"cron\":",
+    "\"cron\":\"0 3 * * *\"",
+    "\"timezone\":\"Europe/Berlin\"",
     "\"5s\"",
     "\"default\"",
     "\"active\"",
@@ -70,7 +71,7 @@ impl Target for Body {
         WORDS
     }
 
-    /// An accepted task is read as it was sent.
+    /// An accepted task is read as it was sent, and so is a schedule.
     fn feed(&mut self, input: &[u8]) -> Result<Came, String> {
         let answer = self.0.post("/v1/tasks", input)?;
         let sign = answer.sign()?;
@@ -84,8 +85,10 @@ impl Target for Body {
         }
         let sent: Value = serde_json::from_slice(input)
             .map_err(|error| format!("accepted, and it is not JSON: {error}"))?;
-        let id = answer.json()?["data"]["id"].as_str().unwrap_or_default().to_owned();
-        let task = self.0.get(&format!("/v1/tasks/{id}"))?.json()?["data"].take();
+        let made = answer.json()?["data"].take();
+        let place = if made["schedule_id"].is_string() { "schedules" } else { "tasks" };
+        let id = made["id"].as_str().unwrap_or_default();
+        let task = self.0.get(&format!("/v1/{place}/{id}"))?.json()?["data"].take();
         // Numbers may be written otherwise: -0 is 0.
         let right = |field: &str| {
             let same = || sent[field].is_number() && task[field].as_f64() == sent[field].as_f64();

@@ -11,5 +11,6 @@ mod keys;
 mod output;
 mod queues;
 mod rig;
+mod schedules;
 mod tasks;
 mod texts;

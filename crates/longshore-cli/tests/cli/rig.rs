@@ -4,7 +4,11 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// Far above what anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const BINARY: &str = env!("CARGO_BIN_EXE_longshore");
 
@@ -107,6 +111,18 @@ impl Rig {
         let said = self.run(args);
         assert_eq!(said.code, 0, "{args:?}: {said:?}");
         said.out
+    }
+
+    /// Runs a command again and again until what it prints is as it should be.
+    pub(crate) fn until(&self, args: &[&str], is_fine: impl Fn(&str) -> bool) -> String {
+        let began = Instant::now();
+        loop {
+            let out = self.fine(args);
+            if is_fine(&out) {
+                return out;
+            }
+            assert!(began.elapsed() < PATIENCE, "{args:?} still prints {out}");
+        }
     }
 
     /// Submits a task of the demo kind that does as it is told, and waits for its end.

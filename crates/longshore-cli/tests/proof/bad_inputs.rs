@@ -106,6 +106,11 @@ fn wrong_fields() -> Vec<Bad> {
         Bad::field("priorty", json!(3)).says("priority"),
         Bad::field("maxAttempts", json!(3)).says("max_attempts"),
         Bad::post(r#"{"payload": 1}"#, 400).says("kind"),
+        Bad::field("cron", json!("*/0 * * * *")).says("minute"),
+        Bad::field("cron", json!("0-999999999 * * * *")).says("minute"),
+        Bad::field("cron", json!("0 0 30 2 *")).says("never"),
+        Bad::field("cron", json!("9,".repeat(5_000))).says("256"),
+        Bad::field("timezone", json!("Europe/Berlin")).says("cron"),
         Bad::post(r#"{"kind": "hello", "run_at": "2030-01-01T00:00:00Z", "delay": "1s"}"#, 400)
             .says("delay"),
     ]
@@ -113,8 +118,6 @@ fn wrong_fields() -> Vec<Bad> {
 
 fn not_available() -> Vec<Bad> {
     let fields = [
-        ("cron", json!("* * * * *")),
-        ("timezone", json!("Europe/Berlin")),
         ("callback", json!({"url": "http://127.0.0.1:9/"})),
         ("after", json!([ID])),
         ("group", json!(ID)),

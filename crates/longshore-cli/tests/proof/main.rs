@@ -25,6 +25,7 @@ mod openapi;
 mod phases;
 mod powercut;
 mod processes;
+mod schedules;
 mod server;
 mod shutdown;
 mod start;
@@ -123,6 +124,7 @@ fn trials() -> Vec<Trial> {
         commands::a_watcher_killed_with_its_server_takes_the_command_along,
         commands::told_to_stop_it_may_tidy_up,
         commands::three_hundred_leave_no_zombie,
+        schedules::kills_between_slots_lose_none_and_fire_none_twice,
         bad_inputs::is_refused_and_says_why,
         bad_inputs::a_key_binds_one_answer,
         bad_inputs::an_id_is_taken_once,

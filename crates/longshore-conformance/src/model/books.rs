@@ -8,7 +8,7 @@ use longshore_core::readiness::{ParentEnded, Readiness, parent_ended, readiness}
 use longshore_core::register::Register;
 use longshore_core::retry::BuryReason;
 use longshore_core::state::Cause;
-use longshore_core::store::{AuditLine, KnownKind};
+use longshore_core::store::{AuditLine, KnownKind, Schedule};
 use longshore_core::task::Accepted;
 use longshore_core::{Event, KindName, QueueName, State, TaskId, TenantName, Timestamp};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -45,6 +45,7 @@ pub(super) struct Books {
     /// Kinds that workers run, and when that was last said.
     pub(super) kinds: BTreeMap<KindName, (KnownKind, Timestamp)>,
     pub(super) settings: BTreeMap<QueueName, QueueSettings>,
+    pub(super) schedules: BTreeMap<uuid::Uuid, Schedule>,
     /// The audit log, oldest first.
     pub(super) audit: Vec<AuditLine>,
 }

@@ -17,6 +17,7 @@ mod offices;
 mod oversight;
 mod query;
 mod row;
+mod schedules;
 mod store;
 mod upkeep;
 mod workers;

@@ -4,9 +4,9 @@ use longshore_conformance::{ModelStore, async_trait};
 use longshore_core::attempt::{Attempt, Token};
 use longshore_core::store::{
     Act, ActKind, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, Extend, Filter,
-    Hold, Intake, KnownKind, LeaseRef, LeaseState, Leased, Leases, Lifecycle, Marked, Moved,
-    Opened, Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention, SeenWorker,
-    TaskQuery, Term, Told, Upkeep, Work, Worker, Workers,
+    Fired, Firing, Hold, Intake, KnownKind, LeaseRef, LeaseState, Leased, Leases, Lifecycle,
+    Marked, Moved, Opened, Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention,
+    Schedule, Schedules, SeenWorker, TaskQuery, Term, Told, Upkeep, Work, Worker, Workers,
 };
 use longshore_core::task::{Accepted, AcceptedHow, Durability, Idempotency, Seq};
 use longshore_core::{NewTask, State, Task, TaskId, TenantName, Timestamp, Valid, Verdict};
@@ -324,6 +324,33 @@ impl Oversight for Buggy {
 
     async fn ages(&self) -> Result<Vec<QueueAge>> {
         self.inner.ages().await
+    }
+}
+
+#[async_trait]
+impl Schedules for Buggy {
+    async fn put_schedule(
+        &self,
+        schedule: Schedule,
+        before: Option<u64>,
+    ) -> Result<Result<Schedule, Refused>> {
+        self.inner.put_schedule(schedule, before).await
+    }
+
+    async fn remove_schedule(&self, tenant: &TenantName, id: uuid::Uuid) -> Result<bool> {
+        self.inner.remove_schedule(tenant, id).await
+    }
+
+    async fn schedules(&self, tenant: Option<TenantName>) -> Result<Vec<Schedule>> {
+        self.inner.schedules(tenant).await
+    }
+
+    async fn due_schedules(&self, limit: usize) -> Result<(Vec<Schedule>, Option<Timestamp>)> {
+        self.inner.due_schedules(limit).await
+    }
+
+    async fn fire(&self, firings: Vec<Firing>) -> Result<Vec<Fired>> {
+        self.inner.fire(firings).await
     }
 }
 

@@ -35,11 +35,11 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A whole store.
 pub trait Store:
-    Intake + Work + Upkeep + TaskQuery + Oversight + Workers + Leases + Lifecycle
+    Intake + Work + Upkeep + TaskQuery + Oversight + Schedules + Workers + Leases + Lifecycle
 {
 }
 
 impl<S> Store for S where
-    S: Intake + Work + Upkeep + TaskQuery + Oversight + Workers + Leases + Lifecycle
+    S: Intake + Work + Upkeep + TaskQuery + Oversight + Schedules + Workers + Leases + Lifecycle
 {
 }

@@ -27,6 +27,37 @@ pub enum Missed {
     All,
 }
 
+impl Origin {
+    /// Returns the word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Api => "api",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Config, Self::Api].into_iter().find(|origin| origin.as_str() == word)
+    }
+}
+
+impl Missed {
+    /// Returns the word of the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::One => "one",
+            Self::All => "all",
+        }
+    }
+
+    /// Reads that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Skip, Self::One, Self::All].into_iter().find(|missed| missed.as_str() == word)
+    }
+}
+
 /// A schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -48,6 +79,8 @@ pub struct Schedule {
     pub paused: bool,
     /// What each slot submits: a submission as JSON.
     pub task: Payload,
+    /// What the configuration says of it, as JSON, while a request has set something else; else nothing.
+    pub configured: Option<Payload>,
     /// The last slot that made a task, or was left out.
     pub last_slot: Option<Timestamp>,
     /// The next slot; nothing if there is none any more.
@@ -105,7 +138,7 @@ pub trait Schedules: Send + Sync {
     /// `limit`; and when the earliest of all others comes.
     async fn due_schedules(&self, limit: usize) -> Result<(Vec<Schedule>, Option<Timestamp>)>;
 
-    /// Lets schedules fire: the task is accepted, and the next slot noted, in one transaction. A paused
-    /// one is `Stale`.
+    /// Lets schedules fire, each in its order and seeing those before: the task is accepted, and the next slot
+    /// noted, in one transaction. The slot is over even if its task is refused. A paused one is `Stale`.
     async fn fire(&self, firings: Vec<Firing>) -> Result<Vec<Fired>>;
 }

@@ -77,7 +77,13 @@ impl<'c> Rounds<'c> {
     pub(super) fn run(&mut self, mut jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
         self.parked.retain(|parked| !parked.is_forgotten());
         if self.room.is_short() && !self.room.recover() {
-            jobs = refuse(jobs, |job| matches!(job, Job::Accept { .. }), &StoreError::Full);
+            jobs = refuse(
+                jobs,
+                |job| {
+                    matches!(job, Job::Accept { .. } | Job::Fire { .. } | Job::PutSchedule { .. })
+                },
+                &StoreError::Full,
+            );
         }
         let (claims, mut jobs): (Vec<_>, Vec<_>) =
             jobs.into_iter().partition(|job| matches!(job, Job::Claim { .. }));
@@ -274,6 +280,9 @@ fn incoming(jobs: &[Job]) -> Incoming {
             Job::Accept { tasks, .. } => tasks.iter().for_each(|task| incoming.add(task)),
             Job::Record { ends, .. } => {
                 ends.iter().flat_map(|end| &end.then).for_each(|task| incoming.add(task));
+            }
+            Job::Fire { firings, .. } => {
+                firings.iter().flat_map(|firing| &firing.task).for_each(|task| incoming.add(task));
             }
             _ => {}
         }

@@ -4,11 +4,12 @@ use crate::error::Trouble;
 use crate::tasks::{Desk, Done};
 use crate::workers;
 use longshore_core::store::{
-    Act, Claim, Condition, Ending, Extend, Hold, KnownKind, LeaseRef, LeaseState, Leased, Marked,
-    Moved, Opened, Pruned, Recorded, Refused, Retention, StoreError, Term,
+    Act, Claim, Condition, Ending, Extend, Fired, Firing, Hold, KnownKind, LeaseRef, LeaseState,
+    Leased, Marked, Moved, Opened, Pruned, Recorded, Refused, Retention, Schedule, StoreError,
+    Term,
 };
 use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{NewTask, TaskId, TenantName, Valid, failpoint};
+use longshore_core::{NewTask, TaskId, TenantName, Timestamp, Valid, failpoint};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -55,6 +56,7 @@ macro_rules! jobs {
                     Self::Accept { tasks, .. } => tasks.len(),
                     Self::Act { acts, .. } => acts.len(),
                     Self::Record { ends, .. } => ends.len(),
+                    Self::Fire { firings, .. } => firings.len(),
                     _ => 1,
                 }
             }
@@ -108,6 +110,10 @@ jobs! {
     Prune(keep: Retention) -> Pruned, Ride;
     Outbox(limit: usize) -> Vec<Marked>, Look;
     Relayed(carried: Vec<Seq>) -> (), Sync;
+    PutSchedule(schedule: Box<Schedule>, before: Option<u64>) -> Box<Result<Schedule, Refused>>, Sync;
+    RemoveSchedule(tenant: TenantName, id: uuid::Uuid) -> bool, Sync;
+    DueSchedules(limit: usize) -> (Vec<Schedule>, Option<Timestamp>), Look;
+    Fire(firings: Vec<Firing>) -> Vec<Fired>, Sync;
     Acquire(name: String, holder: String, lasts: Duration) -> Option<Term>, Sync;
     Renew(term: Term, lasts: Duration) -> bool, Ride;
     Know(kinds: Vec<KnownKind>) -> (), Sync;
@@ -160,6 +166,14 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
         Job::Prune { keep, .. } => Answer::Prune(desk.prune(keep)?),
         Job::Outbox { limit, .. } => Answer::Outbox(desk.outbox(*limit)?),
         Job::Relayed { carried, .. } => Answer::Relayed(desk.relayed(carried)?),
+        Job::PutSchedule { schedule, before, .. } => {
+            Answer::PutSchedule(Box::new(desk.put_schedule(schedule, *before)?))
+        }
+        Job::RemoveSchedule { tenant, id, .. } => {
+            Answer::RemoveSchedule(desk.remove_schedule(tenant, *id)?)
+        }
+        Job::DueSchedules { limit, .. } => Answer::DueSchedules(desk.due_schedules(*limit)?),
+        Job::Fire { firings, .. } => Answer::Fire(each(firings, |firing| desk.fire(firing))?),
         Job::Acquire { name, holder, lasts, .. } => {
             Answer::Acquire(desk.acquire(name, holder, *lasts)?)
         }

@@ -2,7 +2,7 @@
 
 use super::{schemas, security, yaml as write};
 use crate::routes::{
-    dead_letters, health, leases, metrics, openapi, operations, queues, tasks, workers,
+    dead_letters, health, leases, metrics, openapi, operations, queues, schedules, tasks, workers,
 };
 use std::sync::LazyLock;
 use utoipa::OpenApi;
@@ -28,6 +28,9 @@ use utoipa::OpenApi;
         leases::take::take, leases::end::complete, leases::end::fail, leases::end::extend,
         leases::end::release, workers::list, workers::drain,
         queues::read::scaling, operations::config, operations::audit,
+        schedules::read::list, schedules::read::read, schedules::read::next,
+        schedules::create::create, schedules::change::change, schedules::act::run,
+        schedules::act::pause, schedules::act::resume, schedules::act::delete,
         dead_letters::list, dead_letters::retry, dead_letters::discard,
         health::livez, health::readyz, health::startupz, health::health, metrics::metrics,
         openapi::json, openapi::yaml,
@@ -37,6 +40,7 @@ use utoipa::OpenApi;
         (name = "tasks", description = "Work to be done, and what became of it"),
         (name = "workers", description = "Processes that run tasks, here and elsewhere"),
         (name = "queues", description = "Where tasks wait, and what holds them back"),
+        (name = "schedules", description = "Work that is done again and again, by the clock"),
         (name = "dead letters", description = "Tasks that failed for good"),
         (name = "operations", description = "What is configured, and who did what"),
         (name = "health", description = "Probes and metrics"),

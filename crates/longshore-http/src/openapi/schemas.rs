@@ -63,6 +63,13 @@ pub(crate) struct NewTask {
     run_at: Option<String>,
     /// Not before this has passed. Not together with `run_at`.
     delay: Option<Duration>,
+    /// Makes a schedule instead: five fields (minute, hour, day of month, month, day of week), or six
+    /// with the second first. Not together with `run_at` or `delay`, and not in a batch.
+    #[schema(max_length = 256, example = "0 3 * * *")]
+    cron: Option<String>,
+    /// The time zone of `cron`, an IANA name. Default: UTC.
+    #[schema(example = "Europe/Berlin")]
+    timezone: Option<String>,
     /// How often it is tried, the first time included. Default: the kind's, 4.
     #[schema(minimum = 1, maximum = 100)]
     max_attempts: Option<i64>,

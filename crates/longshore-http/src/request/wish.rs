@@ -6,6 +6,7 @@
 use super::idempotency;
 use super::object::{self, Object};
 use super::query::unknown;
+use super::rhythm::Rhythm;
 use super::value::{self, Wrong};
 use crate::problem::{NOT_AVAILABLE, Problem};
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use longshore_runtime::{FieldError, Registry, Submission};
 use serde_json::value::RawValue;
 
 /// Fields that can be given.
-pub(crate) const FIELDS: [&str; 19] = [
+pub(crate) const FIELDS: [&str; 21] = [
     "kind",
     "type",
     "taskType",
@@ -27,6 +28,8 @@ pub(crate) const FIELDS: [&str; 19] = [
     "priority",
     "run_at",
     "delay",
+    "cron",
+    "timezone",
     "max_attempts",
     "timeout",
     "total_timeout",
@@ -38,7 +41,7 @@ pub(crate) const FIELDS: [&str; 19] = [
     "headers",
 ];
 /// Fields that are documented but not built yet.
-const LATER: [&str; 6] = ["cron", "timezone", "callback", "after", "group", "on_parent_failure"];
+const LATER: [&str; 4] = ["callback", "after", "group", "on_parent_failure"];
 /// Fields of `unique`.
 const UNIQUE: [&str; 3] = ["key", "while", "on_conflict"];
 /// Lengths in characters that a name may have.
@@ -47,8 +50,11 @@ const NAME: std::ops::RangeInclusive<usize> = 2..=32;
 /// What a client wants done, and what is wrong with how it said so.
 #[derive(Debug, Default)]
 pub(crate) struct Wish {
-    submission: Submission,
-    faults: Vec<FieldError>,
+    pub(super) submission: Submission,
+    pub(super) faults: Vec<FieldError>,
+    /// When it is to be done again and again.
+    pub(super) rhythm: Rhythm,
+    place: Place,
     /// What the client called `kind`, once it gave one.
     kind_as: Option<&'static str>,
     /// Whether a field of a later version was among them.
@@ -58,19 +64,39 @@ pub(crate) struct Wish {
 }
 
 /// Where a wish was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Place {
     /// It is the body of a request.
+    #[default]
     Alone,
     /// It is an item of a batch.
     Batch,
+    /// It says what a schedule submits, and when.
+    Schedule,
+}
+
+impl Place {
+    /// Whether a field may be given there.
+    fn has(self, field: &str) -> bool {
+        match self {
+            Self::Schedule => super::rhythm::FIELDS.contains(&field),
+            Self::Alone | Self::Batch => FIELDS.contains(&field),
+        }
+    }
+
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Schedule => &super::rhythm::FIELDS,
+            Self::Alone | Self::Batch => &FIELDS,
+        }
+    }
 }
 
 impl Wish {
     /// Reads a body. An error means that it is no JSON object at all.
     pub(crate) fn read(body: &Bytes, registry: &Registry, place: Place) -> Result<Self, Problem> {
         let Object { fields, repeated } = object::read(body)?;
-        let mut wish = Self::default();
+        let mut wish = Self { place, ..Self::default() };
         for name in repeated {
             wish.fault(name, "is given more than once");
         }
@@ -78,6 +104,9 @@ impl Wish {
             wish.take(&name, raw, body);
         }
         wish.kind_by_name(registry);
+        if place == Place::Batch && wish.rhythm.is_given() {
+            wish.fault("cron", "does not go into a batch; send a request of its own");
+        }
         if place == Place::Alone && wish.key.is_some() {
             wish.fault("idempotency_key", "belongs into a batch; send the Idempotency-Key header");
         }
@@ -89,11 +118,11 @@ impl Wish {
         self.key.as_deref()
     }
 
-    fn fault(&mut self, field: impl Into<String>, wrong: impl Into<Wrong>) {
+    pub(super) fn fault(&mut self, field: impl Into<String>, wrong: impl Into<Wrong>) {
         self.faults.push(FieldError::new(field, wrong));
     }
 
-    fn kept<T>(&mut self, field: &str, read: Result<T, Wrong>) -> Option<T> {
+    pub(super) fn kept<T>(&mut self, field: &str, read: Result<T, Wrong>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
             Err(wrong) => {
@@ -104,9 +133,9 @@ impl Wish {
     }
 
     fn take(&mut self, name: &str, raw: &RawValue, body: &Bytes) {
-        let known = FIELDS.contains(&name);
+        let known = self.place.has(name);
         if !known && !LATER.contains(&name) {
-            let near = nearest(name, FIELDS.into_iter().chain(LATER));
+            let near = nearest(name, self.place.fields().iter().copied().chain(LATER));
             return self.fault(name, unknown("field", &near));
         }
         if value::is_null(raw) && name != "payload" {
@@ -134,6 +163,7 @@ impl Wish {
             "order_key" => self.submission.order_key = self.kept(name, value::text(raw)),
             "unique" => self.unique(raw),
             "idempotency_key" => self.key(raw),
+            "cron" | "timezone" | "missed" | "paused" => self.rhythm(name, raw),
             "tags" => self.tags(raw),
             _ => self.headers(raw),
         }
@@ -227,24 +257,36 @@ impl Wish {
     /// Hands on what was read, or a problem with everything that is wrong; `judge` is asked for
     /// the rest only if something is.
     pub(crate) fn submission(
-        self,
+        mut self,
         judge: impl FnOnce(Submission) -> Result<Valid<NewTask>, Vec<FieldError>>,
     ) -> Result<(Submission, KindAs), Problem> {
-        let kind_as = KindAs(self.kind_as.unwrap_or("kind"));
         if self.faults.is_empty() {
+            let kind_as = self.kind_as();
             return Ok((self.submission, kind_as));
         }
+        let submission = std::mem::take(&mut self.submission);
+        let unread_kind = self.kind_as.is_some() && submission.kind.is_empty();
+        let judged = judge(submission).err().unwrap_or_default();
+        Err(self
+            .refusal(judged.into_iter().filter(|fault| !(unread_kind && fault.field == "kind"))))
+    }
+
+    /// Returns what the client called `kind`.
+    pub(super) fn kind_as(&self) -> KindAs {
+        KindAs(self.kind_as.unwrap_or("kind"))
+    }
+
+    /// Makes the problem of what is wrong, with what a judge says of the rest.
+    pub(super) fn refusal(self, judged: impl IntoIterator<Item = FieldError>) -> Problem {
+        let kind_as = self.kind_as();
         let mut faults = self.faults;
-        let unread_kind = self.kind_as.is_some() && self.submission.kind.is_empty();
-        for fault in judge(self.submission).err().unwrap_or_default() {
-            let known = faults.iter().any(|known| known.field == fault.field);
-            let follows = unread_kind && fault.field == "kind";
-            if !(known || follows) {
+        for fault in judged {
+            if faults.iter().all(|known| known.field != fault.field) {
                 faults.push(fault);
             }
         }
         let faults = kind_as.rename(faults);
-        Err(if self.later { Problem::not_available(faults) } else { Problem::fields(faults) })
+        if self.later { Problem::not_available(faults) } else { Problem::fields(faults) }
     }
 }
 
@@ -365,11 +407,11 @@ mod tests {
 
     #[test]
     fn what_is_not_available_is_said_first() {
-        let body = Bytes::from_static(br#"{"kind":"hello","priority":"x","cron":"* * * * *"}"#);
+        let body = Bytes::from_static(br#"{"kind":"hello","priority":"x","callback":{}}"#);
         let wish = Wish::read(&body, &registry(), Place::Alone).unwrap();
         let problem = wish.submission(|_| Err(Vec::new())).unwrap_err();
         let shown: serde_json::Value = serde_json::from_slice(&problem.body("", "")).unwrap();
-        assert!(shown["message"].as_str().unwrap().starts_with("cron: "), "{shown}");
+        assert!(shown["message"].as_str().unwrap().starts_with("callback: "), "{shown}");
         assert_eq!(shown["errors"][1]["field"], "priority");
     }
 

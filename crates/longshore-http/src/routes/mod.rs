@@ -12,5 +12,6 @@ pub(crate) mod openapi;
 pub(crate) mod operations;
 pub(crate) mod plan;
 pub(crate) mod queues;
+pub(crate) mod schedules;
 pub(crate) mod tasks;
 pub(crate) mod workers;

@@ -2,8 +2,8 @@
 
 use super::map::Map;
 use super::{
-    dead_letters, docs, health, home, leases, link, metrics, openapi, operations, queues, tasks,
-    workers,
+    dead_letters, docs, health, home, leases, link, metrics, openapi, operations, queues,
+    schedules, tasks, workers,
 };
 use crate::auth::NoPolicy;
 use crate::house::House;
@@ -46,6 +46,15 @@ pub(crate) fn plan() -> Result<Map<House>, NoPolicy> {
         .on(post.clone(), "/v1/tenants/{tenant}/pause", queues::hold::pause_tenant)?
         .on(post.clone(), "/v1/tenants/{tenant}/resume", queues::hold::resume_tenant)?
         .on(get.clone(), "/v1/scaling/{queue}", queues::read::scaling)?
+        .on(get.clone(), "/v1/schedules", schedules::read::list)?
+        .on(post.clone(), "/v1/schedules", schedules::create::create)?
+        .on(get.clone(), "/v1/schedules/{id}", schedules::read::read)?
+        .on(Method::PATCH, "/v1/schedules/{id}", schedules::change::change)?
+        .on(Method::DELETE, "/v1/schedules/{id}", schedules::act::delete)?
+        .on(post.clone(), "/v1/schedules/{id}/run", schedules::act::run)?
+        .on(post.clone(), "/v1/schedules/{id}/pause", schedules::act::pause)?
+        .on(post.clone(), "/v1/schedules/{id}/resume", schedules::act::resume)?
+        .on(get.clone(), "/v1/schedules/{id}/next", schedules::read::next)?
         .on(get.clone(), "/v1/dead-letters", dead_letters::list)?
         .on(get.clone(), "/v1/dead-letters/groups", dead_letters::later)?
         .on(post.clone(), "/v1/dead-letters/retry", dead_letters::later)?

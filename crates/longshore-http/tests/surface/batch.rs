@@ -40,7 +40,7 @@ async fn every_item_is_answered_at_its_place() {
             {"kind": "helo"},
             7,
             {"kind": "hello", "id": id},
-            {"kind": "hello", "cron": "* * * * *"},
+            {"kind": "hello", "callback": {}},
             {"kind": "echo", "payload": {"n": 1}},
         ]),
     )
@@ -54,7 +54,7 @@ async fn every_item_is_answered_at_its_place() {
     assert_eq!(answers[3]["code"], 40901);
     assert_eq!(
         (&answers[4]["code"], &answers[4]["errors"][0]["field"]),
-        (&40010.into(), &"cron".into())
+        (&40010.into(), &"callback".into())
     );
     let path = format!("/v1/tasks/{}", answers[5]["id"].as_str().unwrap());
     assert_eq!(get(&router, &path).await.json()["data"]["payload"], json!({"n": 1}));

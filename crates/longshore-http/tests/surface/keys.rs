@@ -117,6 +117,14 @@ impl Served {
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()["data"]["id"].as_str().unwrap().to_owned()
     }
+
+    /// Makes what a route is about, and returns its id.
+    async fn made_for(&self, key: &KeyText, template: &str) -> String {
+        let when = if template.starts_with("/v1/schedules") { "cron" } else { "delay" };
+        let then = if when == "cron" { "@yearly" } else { "1h" };
+        self.submit(key, &format!(r#"{{"kind":"hello","{when}":"{then}","payload":"{MARK}"}}"#))
+            .await
+    }
 }
 
 fn filled(template: &str, id: &str) -> String {
@@ -137,6 +145,8 @@ fn body(method: &Method, template: &str) -> &'static str {
         ("POST", "/v1/tasks" | "/tasks") => r#"{"kind":"hello"}"#,
         ("POST", "/v1/leases") => r#"{"kinds":["nobody.has"],"worker":"w"}"#,
         ("POST", "/v1/tasks:batch" | "/tasks:batch") => r#"[{"kind":"hello"}]"#,
+        ("POST", "/v1/schedules") => r#"{"kind":"hello","cron":"@yearly"}"#,
+        ("PATCH", "/v1/schedules/{id}") => r#"{"missed":"all"}"#,
         ("PATCH", _) => r#"{"backlog":1000000}"#,
         _ => "",
     }
@@ -172,7 +182,8 @@ fn judge(policy: Policy, role: Role, who: Who, method: &Method, template: &str, 
         }
         Who::OtherQueue => {
             assert!(!answer.body.contains(MARK), "{at}");
-            let names_queue = ["/tasks", "/leases"].iter().any(|end| template.ends_with(end));
+            let names_queue =
+                ["/tasks", "/leases", "/schedules"].iter().any(|end| template.ends_with(end));
             if policy.is_whole() || (names_queue && *method == Method::POST) {
                 assert_eq!(answer.code(), 40303, "{at}");
             } else if template.ends_with(":batch") {
@@ -189,7 +200,6 @@ fn judge(policy: Policy, role: Role, who: Who, method: &Method, template: &str, 
 async fn every_route_lets_in_whom_its_policy_names_and_nobody_else() {
     let mut served = Served::start().await;
     let submitter = served.key("acme", &[Role::Enqueue], "*");
-    let task = format!(r#"{{"kind":"hello","delay":"1h","payload":"{MARK}"}}"#);
     let mut asked = 0;
     for role in Role::ALL {
         let callers = [
@@ -200,7 +210,7 @@ async fn every_route_lets_in_whom_its_policy_names_and_nobody_else() {
         for (method, template, policy) in POLICIES {
             for (who, key) in &callers {
                 // What the one before has ended or purged is of no use.
-                let id = served.submit(&submitter, &task).await;
+                let id = served.made_for(&submitter, template).await;
                 let (path, body) = (filled(template, &id), body(method, template));
                 let answer = served.ask(Some(key), method, &path, body).await;
                 judge(*policy, role, *who, method, template, &answer);

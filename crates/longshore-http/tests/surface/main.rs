@@ -13,5 +13,6 @@ mod operations;
 mod order;
 mod pages;
 mod queues;
+mod schedules;
 mod tasks;
 mod tls;

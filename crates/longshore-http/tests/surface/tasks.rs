@@ -136,8 +136,8 @@ async fn everything_that_is_wrong_is_named_at_once() {
     fields.sort();
     assert_eq!(fields, ["foo", "max_attempts", "name", "priority", "taskType"]);
     assert!(answer.text().contains("did you mean hello?"), "{}", answer.text());
-    let later = post(&router, "/v1/tasks", r#"{"kind":"hello","cron":"* * * * *"}"#).await;
-    assert_eq!((later.code(), later.fields()), (40010, vec!["cron".to_owned()]));
+    let later = post(&router, "/v1/tasks", r#"{"kind":"hello","callback":{}}"#).await;
+    assert_eq!((later.code(), later.fields()), (40010, vec!["callback".to_owned()]));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use longshore_core::{Payload, TaskId, TenantName, Timestamp};
 use tokio_postgres::Row;
 
 const COLUMNS: &str = "id, tenant, name, origin, cron, timezone, missed, paused, task, last_slot, next_slot, \
-    created_at, version";
+    created_at, version, configured";
 
 fn word<T: serde::Serialize>(value: T) -> Result<String, Trouble> {
     Ok(serde_json::to_string(&value)?.trim_matches('"').to_owned())
@@ -34,6 +34,10 @@ fn read(row: &Row) -> Result<Schedule, Trouble> {
         next_slot: row.try_get::<_, Option<i64>>(10)?.map(Timestamp),
         created_at: Timestamp(row.try_get(11)?),
         version: row.try_get::<_, i64>(12)?.max(0).unsigned_abs(),
+        configured: row
+            .try_get::<_, Option<Vec<u8>>>(13)?
+            .map(|bytes| Payload::from_bytes(bytes).map_err(|_| bad("configuration")))
+            .transpose()?,
     })
 }
 
@@ -58,12 +62,13 @@ impl Desk<'_> {
         let (origin, missed) = (word(schedule.origin)?, word(schedule.missed)?);
         let name = schedule.name.as_deref().map(text);
         let next = schedule.next_slot.map(|at| at.0);
+        let configured = schedule.configured.as_ref().map(Payload::as_bytes);
         let (cron, timezone) = (text(&schedule.cron), text(&schedule.timezone));
         let row = match before {
             None => {
                 let sql = format!(
                     "INSERT INTO schedules({COLUMNS})
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13)
                      ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}"
                 );
                 self.row(
@@ -81,6 +86,7 @@ impl Desk<'_> {
                         &schedule.last_slot.map(|at| at.0),
                         &next,
                         &schedule.created_at.0,
+                        &configured,
                     ],
                 )
                 .await?
@@ -88,7 +94,7 @@ impl Desk<'_> {
             Some(version) => {
                 let sql = format!(
                     "UPDATE schedules SET name = $3, origin = $4, cron = $5, timezone = $6, missed = $7,
-                         paused = $8, task = $9, next_slot = $10, version = version + 1
+                         paused = $8, task = $9, next_slot = $10, configured = $12, version = version + 1
                      WHERE id = $1 AND tenant = $2 AND version = $11 RETURNING {COLUMNS}"
                 );
                 self.row(
@@ -105,6 +111,7 @@ impl Desk<'_> {
                         &schedule.task.as_bytes(),
                         &next,
                         &i64::try_from(version).unwrap_or(i64::MAX),
+                        &configured,
                     ],
                 )
                 .await?

@@ -32,6 +32,7 @@ fn schedule(clock: &ManualClock) -> Schedule {
         missed: Missed::All,
         paused: false,
         task: Payload::from_json("{ \"kind\":  \"job\" }"),
+        configured: None,
         last_slot: None,
         next_slot: Some(clock.now().after(MINUTE)),
         created_at: clock.now(),

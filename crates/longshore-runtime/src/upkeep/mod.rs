@@ -4,6 +4,7 @@
 //! that no duty holds the store for long and none is starved by another.
 
 mod announcer;
+mod cron;
 mod due;
 mod duty;
 mod expiry;
@@ -12,6 +13,7 @@ mod pruner;
 mod rescuer;
 
 pub(crate) use announcer::Announcer;
+pub(crate) use cron::Cron;
 pub use due::Nudge;
 pub(crate) use duty::{Duty, component};
 pub(crate) use expiry::Expiry;

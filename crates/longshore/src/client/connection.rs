@@ -1,6 +1,6 @@
 //! Where the service is, and how one request goes there.
 
-use super::{ClientError, DeadLetters, Queues, Tasks};
+use super::{ClientError, DeadLetters, Queues, Schedules, Tasks};
 use longshore_runtime::{FieldError, outgoing};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
@@ -82,6 +82,11 @@ impl Client {
     /// Returns the queues.
     pub fn queues(&self) -> Queues<'_> {
         Queues(self)
+    }
+
+    /// Returns the schedules.
+    pub fn schedules(&self) -> Schedules<'_> {
+        Schedules(self)
     }
 
     /// Returns the dead letters.

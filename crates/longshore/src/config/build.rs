@@ -10,7 +10,7 @@ use super::model::{
 use super::origin::Origin;
 use super::reader::Reader;
 use super::secret::Address;
-use super::{files, programs, rules};
+use super::{files, plans, programs, rules};
 use longshore_core::store::Retention;
 use longshore_core::{KindName, QueueName};
 use longshore_http::auth::{Guards, check_bind};
@@ -32,6 +32,7 @@ pub(super) fn config(
 ) -> Result<Config, ConfigError> {
     let queues = queues(root);
     let kinds = kinds(root, &queues, &mut reader);
+    let schedules = plans::schedules(root, &queues, &kinds, &mut reader);
     let auth = auth(root);
     let server = server(root, &auth, &mut reader);
     let config = Config {
@@ -40,6 +41,7 @@ pub(super) fn config(
         store: root.pick("store", address).unwrap_or_else(|| Address::new("", "")),
         queues,
         kinds,
+        schedules,
         retention: retention(root),
         telemetry: telemetry(root),
         settings: root.settings(),
@@ -143,7 +145,7 @@ fn telemetry(root: &Block) -> Telemetry {
 }
 
 /// The blocks below `name`, each with the name that it has.
-fn named<'b>(root: &'b Block, name: &str) -> impl Iterator<Item = (&'b str, &'b Block)> {
+pub(super) fn named<'b>(root: &'b Block, name: &str) -> impl Iterator<Item = (&'b str, &'b Block)> {
     root.block(name).into_iter().flat_map(|block| &block.entries).filter_map(|entry| {
         match &entry.content {
             Content::Block(block) => Some((entry.name.as_str(), block)),
@@ -197,7 +199,7 @@ fn kinds(
     kinds
 }
 
-fn queue_of(
+pub(super) fn queue_of(
     block: &Block,
     queues: &BTreeMap<QueueName, Queue>,
     reader: &mut Reader<'_>,

@@ -17,7 +17,9 @@ pub struct Changes {
     pub queues: Difference<QueueName>,
     /// Kinds, with their retries, rules and runners: take effect at once.
     pub kinds: Difference<KindName>,
-    /// Every value below `queues` and `kinds` that is new, changed or gone.
+    /// Schedules: take effect at once.
+    pub schedules: Difference<String>,
+    /// Every value below `queues`, `kinds` and `schedules` that is new, changed or gone.
     pub applied: Vec<Change>,
     /// Every other one: it takes effect at the next start, and not before.
     pub restart: Vec<Change>,
@@ -78,7 +80,8 @@ impl<N: Ord + Clone> Difference<N> {
 impl Changes {
     /// Returns whether nothing is different.
     pub fn is_empty(&self) -> bool {
-        self.queues.is_empty() && self.kinds.is_empty() && self.restart.is_empty()
+        let live = [self.queues.is_empty(), self.kinds.is_empty(), self.schedules.is_empty()];
+        live.iter().all(|same| *same) && self.restart.is_empty()
     }
 }
 
@@ -89,6 +92,7 @@ impl Config {
         let mut changes = Changes {
             queues: Difference::between(&old.queues, &new.queues),
             kinds: Difference::between(&old.kinds, &new.kinds),
+            schedules: Difference::between(&old.schedules, &new.schedules),
             ..Changes::default()
         };
         let was: BTreeMap<&str, &Setting> = by_key(old);

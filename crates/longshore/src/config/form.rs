@@ -6,6 +6,7 @@ use super::secret::{Address, Secret, is_variable};
 use longshore_core::Span;
 use longshore_core::name::{KindName, QueueName};
 use longshore_core::queue::Rate;
+use longshore_core::schedule::{Cron, LONGEST, Timing};
 use reqwest::header::HeaderValue;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -30,8 +31,12 @@ pub(super) enum Form {
     File,
     Secret,
     Queue,
+    Kind,
     Rate,
     Status,
+    Cron,
+    Zone,
+    Json,
 }
 
 /// What the names of a block are.
@@ -40,6 +45,7 @@ pub(super) enum Names {
     Queue,
     Kind,
     Header,
+    Schedule,
 }
 
 /// A value that was read.
@@ -57,6 +63,7 @@ pub(super) enum Leaf {
     File(PathBuf),
     Secret(Secret),
     Rate(Rate),
+    Json(serde_json::Value),
 }
 
 impl Leaf {
@@ -75,6 +82,7 @@ impl Leaf {
             Self::Path(path) => json!(path.display().to_string()),
             Self::Secret(secret) => json!(secret),
             Self::Rate(rate) => json!(rate.to_string()),
+            Self::Json(value) => value.clone(),
         }
     }
 }
@@ -144,6 +152,23 @@ impl Form {
                     .map_err(|why| format!("\"{name}\" is no queue's name: it {why}"))?;
                 Ok(Leaf::Text(name.to_owned()))
             }
+            Self::Kind => {
+                let name = text(value).ok_or_else(wanted)?;
+                KindName::new(name)
+                    .map_err(|why| format!("\"{name}\" is no kind's name: it {why}"))?;
+                Ok(Leaf::Text(name.to_owned()))
+            }
+            Self::Cron => {
+                let cron = text(value).ok_or_else(wanted)?;
+                cron.parse::<Cron>().map_err(|bad| bad.to_string())?;
+                Ok(Leaf::Text(cron.to_owned()))
+            }
+            Self::Zone => {
+                let zone = text(value).ok_or_else(wanted)?;
+                Timing::parse("@daily", zone).map_err(|bad| bad.to_string())?;
+                Ok(Leaf::Text(zone.to_owned()))
+            }
+            Self::Json => json_of(value).map(Leaf::Json).ok_or_else(wanted),
             Self::Rate => {
                 let rate = text(value).and_then(|text| text.parse().ok()).ok_or_else(wanted)?;
                 Ok(Leaf::Rate(rate))
@@ -200,6 +225,10 @@ impl Form {
             Self::Path => "a path".into(),
             Self::Secret => "a text, \"${NAME}\" or \"file:PATH\"".into(),
             Self::Queue => "a queue's name".into(),
+            Self::Kind => "a kind's name".into(),
+            Self::Cron => "a cron expression such as \"0 3 * * *\"".into(),
+            Self::Zone => "a time zone such as \"Europe/Berlin\"".into(),
+            Self::Json => "what JSON can hold".into(),
             Self::Rate => "a rate such as \"500/s\", \"30/m\" or \"10/h\"".into(),
             Self::Status => "an HTTP status such as 429, or \"5xx\"".into(),
         }
@@ -226,6 +255,10 @@ impl Form {
             Self::Path => "path".into(),
             Self::Secret => "secret".into(),
             Self::Queue => "queue's name".into(),
+            Self::Kind => "kind's name".into(),
+            Self::Cron => "5 or 6 fields".into(),
+            Self::Zone => "IANA name".into(),
+            Self::Json => "anything".into(),
             Self::Rate => "rate: `N/s`, `N/m`, `N/h`".into(),
             Self::Status => "status, or `1xx`..`5xx`".into(),
         }
@@ -252,7 +285,10 @@ impl Form {
             Self::Store => {
                 json!({"type": "string", "pattern": "^(embedded|postgres|postgresql):."})
             }
-            Self::Queue => json!({"type": "string", "pattern": Names::NAME}),
+            Self::Queue | Self::Kind => json!({"type": "string", "pattern": Names::NAME}),
+            Self::Cron => json!({"type": "string", "minLength": 1, "maxLength": LONGEST}),
+            Self::Zone => json!({"type": "string", "minLength": 1, "maxLength": 64}),
+            Self::Json => json!({}),
             Self::Rate => {
                 json!({"type": "string", "pattern": "^0*[1-9][0-9]*/([smhd]|([0-9]+(ms|s|m|h|d))+)$"})
             }
@@ -281,6 +317,11 @@ impl Names {
             Self::Queue => QueueName::new(name).map(drop).map_err(|why| bad("queue", &why)),
             Self::Kind => KindName::new(name).map(drop).map_err(|why| bad("kind", &why)),
             Self::Header => header(name),
+            Self::Schedule => {
+                let fits = (2..=32).contains(&name.len()) && KindName::new(name).is_ok();
+                let why = "is no schedule's name: it must match [a-z0-9][a-z0-9._-]{1,31}";
+                if fits { Ok(()) } else { Err(why.into()) }
+            }
         }
     }
 
@@ -300,6 +341,7 @@ impl Names {
             Self::Queue => "QUEUE",
             Self::Kind => "KIND",
             Self::Header => "HEADER",
+            Self::Schedule => "SCHEDULE",
         }
     }
 
@@ -307,6 +349,7 @@ impl Names {
     pub(super) fn pattern(self) -> &'static str {
         match self {
             Self::Queue | Self::Kind => Self::NAME,
+            Self::Schedule => "^[a-z0-9][a-z0-9._-]{1,31}$",
             Self::Header => "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
         }
     }
@@ -397,6 +440,28 @@ fn size(value: &Value) -> Option<Size> {
         Some(size) => Some(size),
         None => u64::try_from(whole(value)?).ok().map(Size),
     }
+}
+
+/// Takes a value as JSON; text of a variable is JSON if it reads as such.
+fn json_of(value: &Value) -> Option<serde_json::Value> {
+    Some(match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(flag) => json!(flag),
+        Value::Whole(number) => serde_json::from_str(&number.to_string()).ok()?,
+        Value::Number(number) if number.is_finite() => json!(number),
+        Value::Number(_) => return None,
+        Value::Text(text) => json!(text),
+        Value::Raw(text) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+        Value::List(items) => {
+            let items: Option<Vec<_>> = items.iter().map(|item| json_of(&item.value)).collect();
+            items?.into()
+        }
+        Value::Map(entries) => {
+            let fields =
+                entries.iter().map(|entry| Some((entry.key.clone(), json_of(&entry.node.value)?)));
+            serde_json::Value::Object(fields.collect::<Option<_>>()?)
+        }
+    })
 }
 
 fn status(value: &Value) -> Option<String> {

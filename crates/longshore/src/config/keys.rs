@@ -117,12 +117,17 @@ pub(super) const ROOT: &[Key] = &[
         Unset,
         "kinds by name: what may be submitted and who runs it",
     ),
+    key(
+        "schedules",
+        Shape::Named { names: Names::Schedule, keys: SCHEDULE },
+        Unset,
+        "schedules by name: what is submitted again and again. What is set on one through the API goes before this",
+    ),
     block("retention", RETENTION, "how long ended tasks are kept"),
     block("telemetry", TELEMETRY, "what the program tells of itself"),
     later("brokers"),
     later("dependencies"),
     later("consumers"),
-    later("schedules"),
     later("callbacks"),
     later("tenants"),
     block("auth", AUTH, "who may call"),
@@ -325,6 +330,72 @@ const LIMITS: &[Key] = &[
         Form::Size { min: KIB, max: MIB },
         Is("1MiB"),
         "what it may write to its standard output",
+    ),
+];
+
+const SCHEDULE: &[Key] = &[
+    one(
+        "cron",
+        Form::Cron,
+        Required,
+        "when: minute, hour, day of month, month, day of week; with six fields the second comes first",
+    ),
+    one("timezone", Form::Zone, Is("UTC"), "the time zone of these fields"),
+    one(
+        "kind",
+        Form::Kind,
+        Required,
+        "what is to be done; one of `kinds`, or a kind in the program's code",
+    ),
+    one(
+        "missed",
+        Form::Choice(&["skip", "one", "all"]),
+        Is("one"),
+        "what becomes of slots that nobody was there for: they are left out, one task stands for all, or each makes its task",
+    ),
+    one("payload", Form::Json, Unset, "what the handler is given; `null` unless given"),
+    one(
+        "queue",
+        Form::Queue,
+        Unset,
+        "where the tasks wait, one of `queues`; the kind's queue unless given",
+    ),
+    one("priority", Form::Whole { min: 0, max: 9 }, Unset, "higher first; 4 unless given"),
+    one(
+        "max_attempts",
+        Form::Whole { min: 1, max: 100 },
+        Unset,
+        "attempts, the first included; the kind's unless given",
+    ),
+    one(
+        "timeout",
+        Form::Span { min: 100, max: DAY },
+        Unset,
+        "how long one attempt may take; the kind's unless given",
+    ),
+    one(
+        "total_timeout",
+        Form::Span { min: 100, max: DAY },
+        Unset,
+        "how long all attempts of a task may take together; the kind's unless given",
+    ),
+    one(
+        "expires_in",
+        Form::Span { min: SECOND, max: 3_650 * DAY },
+        Unset,
+        "a task that has not started within this expires",
+    ),
+    one(
+        "order_key",
+        Form::Text { max: 128 },
+        Unset,
+        "a lane of the queue: its tasks run one at a time",
+    ),
+    key(
+        "tags",
+        Shape::List { of: Form::Text { max: 128 }, max: 16 },
+        Unset,
+        "words to find the tasks by",
     ),
 ];
 

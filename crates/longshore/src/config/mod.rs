@@ -23,6 +23,7 @@ mod measure;
 mod model;
 mod node;
 mod origin;
+mod plans;
 mod prints;
 mod programs;
 mod reader;

@@ -8,6 +8,7 @@ use super::secret::{Address, Secret};
 use longshore_core::queue::Rate;
 use longshore_core::store::Retention;
 use longshore_core::{FaultClass, KindName, QueueName, RetryPolicy};
+use longshore_runtime::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub struct Config {
     pub queues: BTreeMap<QueueName, Queue>,
     /// The kinds.
     pub kinds: BTreeMap<KindName, Kind>,
+    /// What is submitted again and again, by name.
+    pub schedules: BTreeMap<String, Plan>,
     /// How long ended tasks are kept.
     pub retention: Retention,
     /// What the program tells of itself.

@@ -3,11 +3,12 @@
 use super::Linked;
 use async_trait::async_trait;
 use longshore_core::store::{
-    Act, Acted, AuditLine, Controls, Count, Filter, Intake, Leases, Marked, Moved, Oversight, Page,
-    Pruned, QueueAge, Refused, Result, Retention, StoreError, TaskQuery, Term, Upkeep,
+    Act, Acted, AuditLine, Controls, Count, Filter, Fired, Firing, Intake, Leases, Marked, Moved,
+    Oversight, Page, Pruned, QueueAge, Refused, Result, Retention, Schedule, Schedules, StoreError,
+    TaskQuery, Term, Upkeep,
 };
 use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Valid};
+use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
 use std::time::Duration;
 
 fn elsewhere<T>() -> Result<T> {
@@ -93,6 +94,29 @@ impl Oversight for Linked {
 
     async fn ages(&self) -> Result<Vec<QueueAge>> {
         Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Schedules for Linked {
+    async fn put_schedule(&self, _: Schedule, _: Option<u64>) -> Result<Result<Schedule, Refused>> {
+        elsewhere()
+    }
+
+    async fn remove_schedule(&self, _: &TenantName, _: uuid::Uuid) -> Result<bool> {
+        elsewhere()
+    }
+
+    async fn schedules(&self, _: Option<TenantName>) -> Result<Vec<Schedule>> {
+        Ok(Vec::new())
+    }
+
+    async fn due_schedules(&self, _: usize) -> Result<(Vec<Schedule>, Option<Timestamp>)> {
+        Ok((Vec::new(), None))
+    }
+
+    async fn fire(&self, _: Vec<Firing>) -> Result<Vec<Fired>> {
+        elsewhere()
     }
 }
 

@@ -56,6 +56,26 @@ const WRONG: &[(&str, &str)] = &[
         "queues: { mail: {} }\nkinds: { k: { push: http://h/, queue: mial } }",
         "2:39: kinds.k.queue: there is no queue \"mial\"; did you mean \"mail\"?",
     ),
+    (
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: kk } }",
+        "2:44: schedules.tidy.kind: there is no kind \"kk\"; did you mean \"k\"?",
+    ),
+    (
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"*/0 * * * *\", kind: k } }",
+        "2:28: schedules.tidy.cron: minute: a step must be a number in 1..59",
+    ),
+    (
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", timezone: Mars, kind: k } }",
+        "2:48: schedules.tidy.timezone: is not a known time zone; use an IANA name such as Europe/Berlin",
+    ),
+    (
+        "kinds: { k: { command: [wc] } }\nschedules: { x: { cron: \"@daily\", kind: k } }",
+        "2:14: schedules.x: is no schedule's name: it must match [a-z0-9][a-z0-9._-]{1,31}",
+    ),
+    (
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { kind: k } }",
+        "2:14: schedules.tidy.cron: is missing",
+    ),
     ("kinds: { k: 5 }", "1:13: kinds.k: must be a block of keys, not a number"),
     (
         "kinds: { k: { push: http://h/, on_error: [ 5 ] } }",

@@ -117,6 +117,71 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
         ["1s", "2s"],
     ),
     ("kinds.*.pull", "kinds: { k: { pull: % } }", ["true", "true"]),
+    (
+        "schedules.*.cron",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { kind: k, cron: % } }",
+        ["\"0 3 * * *\"", "\"0 4 * * *\""],
+    ),
+    (
+        "schedules.*.timezone",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, timezone: % } }",
+        ["UTC", "Europe/Berlin"],
+    ),
+    (
+        "schedules.*.missed",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, missed: % } }",
+        ["skip", "all"],
+    ),
+    (
+        "schedules.*.payload",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, payload: % } }",
+        ["{ a: [1, \"x\", null] }", "7"],
+    ),
+    (
+        "schedules.*.priority",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, priority: % } }",
+        ["1", "2"],
+    ),
+    (
+        "schedules.*.max_attempts",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, max_attempts: % } }",
+        ["1", "2"],
+    ),
+    (
+        "schedules.*.timeout",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, timeout: % } }",
+        ["1s", "2s"],
+    ),
+    (
+        "schedules.*.total_timeout",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, total_timeout: % } }",
+        ["1s", "2s"],
+    ),
+    (
+        "schedules.*.expires_in",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, expires_in: % } }",
+        ["1s", "2s"],
+    ),
+    (
+        "schedules.*.order_key",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, order_key: % } }",
+        ["a", "b"],
+    ),
+    (
+        "schedules.*.tags",
+        "kinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, tags: % } }",
+        ["[a]", "[a, b]"],
+    ),
+    (
+        "schedules.*.kind",
+        "kinds: { k: { command: [wc] }, l: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: % } }",
+        ["k", "l"],
+    ),
+    (
+        "schedules.*.queue",
+        "queues: { q: }\nkinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, queue: % } }",
+        ["default", "q"],
+    ),
     ("retention.success", "retention: { success: % }", ["1d", "2d"]),
     ("retention.failed", "retention: { failed: % }", ["1d", "2d"]),
     ("retention.max_bytes", "retention: { max_bytes: % }", ["1GiB", "2GB"]),
@@ -125,9 +190,15 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
 
 /// The part that the rest of the program sees, without what is only shown.
 fn seen(config: &Config) -> String {
-    let Config { server, auth, store, queues, kinds, retention, telemetry, .. } = config;
+    let Config { server, auth, store, queues, kinds, schedules, retention, telemetry, .. } = config;
     let store = store.expose().rsplit('/').next().unwrap();
-    format!("{server:?} {auth:?} {store} {queues:?} {kinds:?} {retention:?} {telemetry:?}")
+    let payloads: Vec<_> = schedules
+        .values()
+        .map(|plan| plan.task.payload.as_ref().map(|json| json.as_str()))
+        .collect();
+    format!(
+        "{server:?} {auth:?} {store} {queues:?} {kinds:?} {schedules:?} {payloads:?} {retention:?} {telemetry:?}"
+    )
 }
 
 #[test]

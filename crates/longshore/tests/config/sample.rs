@@ -2,6 +2,7 @@
 
 use crate::{Place, faults, yaml};
 use longshore::config::{Change, Config, LogFormat, Runner, Then, schema};
+use longshore::core::store::Missed;
 use longshore::core::{FaultClass, RetryPolicy};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ kinds:
   report.wordcount: { queue: default, command: ["wc", "-w"], timeout: 30s, retry: { strategy: exponential, max_attempts: 4, base: 1s, factor: 2, cap: 10m, jitter: 0.1 } }
   invoice.send:     { queue: mail, push: "https://billing.internal/tasks", schema: ./schemas/invoice.json }
   nightly:          { command: ["./nightly.sh"], on_error: [ { match: { exit: 65 }, then: dead }, { match: { class: timeout }, then: retry, after: 1m } ] }
+schedules:
+  tidy: { cron: "0 3 * * *", timezone: Europe/Berlin, kind: nightly, missed: one }
 retention: { success: 7d, failed: 90d, max_bytes: 10GiB }
 telemetry: { log: json }
 "#;
@@ -53,6 +56,12 @@ then = "dead"
 match = { class = "timeout" }
 then = "retry"
 after = "1m"
+
+[schedules.tidy]
+cron = "0 3 * * *"
+timezone = "Europe/Berlin"
+kind = "nightly"
+missed = "one"
 
 [retention]
 success = "7d"
@@ -98,6 +107,11 @@ fn the_sample_means_what_it_says() {
     assert_eq!(rules[1].matches.classes, [FaultClass::Timeout]);
     assert_eq!(rules[1].then, Then::Retry { after: Some(Duration::from_secs(60)) });
 
+    let tidy = &config.schedules["tidy"];
+    assert_eq!((tidy.cron.as_str(), tidy.timezone.as_str()), ("0 3 * * *", "Europe/Berlin"));
+    assert_eq!((tidy.task.kind.as_str(), tidy.missed), ("nightly", Missed::One));
+    assert_eq!((tidy.name.as_deref(), tidy.task.payload.as_ref()), (Some("tidy"), None));
+
     assert_eq!(config.retention.max_bytes, Some(10 << 30));
     assert_eq!(config.telemetry.log, LogFormat::Json);
 }
@@ -138,7 +152,6 @@ fn what_comes_later_is_refused_by_name() {
         ("queues:\n  mail: { carrier: main, slots: 8 }", "2:11: queues.mail.carrier:"),
         ("dependencies:\n  carrier-api: { limit: 10 }", "1:1: dependencies:"),
         ("consumers: { shipping: { broker: main, topic: \"orders.*\" } }", "1:1: consumers:"),
-        ("schedules:\n  tidy: { cron: \"0 3 * * *\" }", "1:1: schedules:"),
         ("callbacks: { secret: \"${CALLBACK_SECRET}\", allow: [] }", "1:1: callbacks:"),
         ("tenants: { acme: { weight: 2 } }", "1:1: tenants:"),
         ("telemetry: { log: json, otlp: \"http://127.0.0.1:4318\" }", "1:25: telemetry.otlp:"),

@@ -6,7 +6,9 @@ use fastrand::Rng;
 use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::readiness::OnParentFailure;
 use longshore_core::retry::BuryReason;
-use longshore_core::store::{Act, ActKind, Claim, Filter, Hold, Retention, Want};
+use longshore_core::store::{
+    Act, ActKind, Claim, Filter, Hold, Missed, Origin, Retention, Schedule, Want,
+};
 use longshore_core::task::{Idempotency, OnConflict, Unique, UniqueWhile};
 use longshore_core::{
     KindName, NewTask, Payload, QueueName, Span, State, TaskId, TenantName, Timestamp, Verdict,
@@ -28,7 +30,21 @@ pub(super) enum Operation {
     Rescue,
     Expire,
     Prune(Retention),
-    Relay { limit: usize, confirmed: bool },
+    Relay {
+        limit: usize,
+        confirmed: bool,
+    },
+    /// Writes a schedule over the version that is there, or over another one.
+    Plan {
+        schedule: Box<Schedule>,
+        as_read: bool,
+    },
+    Unplan(TenantName, uuid::Uuid),
+    /// Lets what is due fire, each twice.
+    FireDue {
+        limit: usize,
+        task: Option<Box<NewTask>>,
+    },
     Reboot,
     Pass(Duration),
     JumpWall(i64),
@@ -72,6 +88,12 @@ impl Operation {
                 Self::Relay { limit: dice.random.usize(1..6), confirmed: dice.random.bool() }
             }
             895..905 => Self::Reboot,
+            910..918 => Self::Plan { schedule: dice.schedule().into(), as_read: dice.one_in(80) },
+            918..920 => Self::Unplan(dice.tenant(), dice.schedule_id()),
+            920..930 => Self::FireDue {
+                limit: dice.random.usize(1..4),
+                task: dice.maybe(80, Dice::task).map(Box::new),
+            },
             905..910 => Self::JumpWall(dice.random.i64(-100_000..100_000)),
             _ => Self::Pass(dice.pass()),
         }
@@ -110,6 +132,32 @@ impl Dice<'_> {
         // Mostly one of the latest.
         let back = self.random.usize(0..known.len().min(60));
         known[known.len() - 1 - back]
+    }
+
+    fn schedule_id(&mut self) -> uuid::Uuid {
+        uuid::Uuid::from_u128(self.random.u128(1..6))
+    }
+
+    fn schedule(&mut self) -> Schedule {
+        let missed = self.of(&[Missed::Skip, Missed::One, Missed::All]);
+        Schedule {
+            id: self.schedule_id(),
+            tenant: self.tenant(),
+            name: self.one_in(50).then(|| "tidy".to_owned()),
+            origin: self.of(&[Origin::Config, Origin::Api]),
+            cron: self.of(&["* * * * *", "@daily"]).to_owned(),
+            timezone: "UTC".to_owned(),
+            missed,
+            paused: self.one_in(20),
+            task: Payload::from_json("{}"),
+            configured: self.one_in(20).then(|| Payload::from_json("{}")),
+            last_slot: None,
+            next_slot: self
+                .one_in(90)
+                .then(|| Timestamp(self.pair.now().0 + self.random.i64(-5_000..50_000))),
+            created_at: Timestamp(0),
+            version: 0,
+        }
     }
 
     fn kind(&mut self) -> KindName {

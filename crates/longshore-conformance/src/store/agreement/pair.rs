@@ -6,7 +6,7 @@ use super::view::{self, Tokens};
 use crate::ModelStore;
 use longshore_core::attempt::Attempt;
 use longshore_core::store::{
-    Count, Ending, Extend, Filter, LeaseRef, Leased, Moved, Opened, Retention, Store,
+    Count, Ending, Extend, Filter, LeaseRef, Leased, Moved, Opened, Retention, Schedule, Store,
 };
 use longshore_core::{Task, TaskId, Timestamp, Valid};
 use std::sync::Arc;
@@ -98,6 +98,13 @@ impl Side {
                 return tasks;
             }
         }
+    }
+
+    /// The version that a schedule is written over: that which is there, or another one.
+    async fn version(&self, schedule: &Schedule, as_read: bool) -> Option<u64> {
+        let all = self.store.schedules(None).await.expect("schedules answers");
+        let there = all.iter().find(|there| there.id == schedule.id).map(|there| there.version);
+        if as_read { there } else { Some(there.unwrap_or(0) + 1) }
     }
 
     async fn counters(&self) -> Vec<Count> {
@@ -241,6 +248,29 @@ impl Pair {
                 });
                 same("outbox", answers)
             }
+            Operation::Plan { schedule, as_read } => {
+                let answers = both!(self, side => {
+                    let before = side.version(&schedule, as_read).await;
+                    side.store.put_schedule((*schedule).clone(), before).await.expect("put_schedule answers")
+                });
+                same("put_schedule", answers)
+            }
+            Operation::Unplan(tenant, id) => {
+                let answers = both!(self, side => {
+                    side.store.remove_schedule(&tenant, id).await.expect("remove_schedule answers")
+                });
+                same("remove_schedule", answers)
+            }
+            Operation::FireDue { limit, task } => {
+                self.ids.extend(task.iter().map(|task| task.id));
+                let answers = both!(self, side => {
+                    let (due, next) = side.store.due_schedules(limit).await.expect("due_schedules answers");
+                    let firings = view::firings(&due, task.as_deref());
+                    let fired = side.store.fire(firings).await.expect("fire answers");
+                    (due, next, fired.into_iter().map(view::fired).collect::<Vec<_>>())
+                });
+                same("due schedules, or what became of them", answers)
+            }
             Operation::Reboot => {
                 self.reference = Arc::new(self.reference.reboot());
                 self.model.store = Arc::clone(&self.reference) as _;
@@ -296,6 +326,9 @@ impl Pair {
         same("counters", both!(self, side => side.counters().await))?;
         let controls = both!(self, side => side.store.controls().await.expect("controls answer"));
         same("controls", controls)?;
+        let schedules =
+            both!(self, side => side.store.schedules(None).await.expect("schedules answers"));
+        same("schedules", schedules)?;
         self.look_at_the_audit_log().await?;
         same("ages", both!(self, side => side.store.ages().await.expect("ages answer")))
     }

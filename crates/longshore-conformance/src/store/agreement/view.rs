@@ -2,10 +2,13 @@
 //! choose.
 
 use longshore_core::attempt::{Attempt, AttemptOutcome, TaskError};
-use longshore_core::store::{Acted, Leased, Moved, Opened, Recorded, Refused};
+use longshore_core::store::{
+    Acted, Fired, Firing, Leased, Moved, Opened, Recorded, Refused, Schedule,
+};
 use longshore_core::task::{Accepted, Durability, Seq};
-use longshore_core::{Event, FaultClass, Task, Token};
+use longshore_core::{Event, FaultClass, NewTask, Task, Token, Valid};
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// The tokens of one store, numbered in the order they were seen.
 #[derive(Debug, Default)]
@@ -95,6 +98,25 @@ pub(super) fn recorded(recorded: Recorded) -> Recorded {
             Recorded::Applied { state, at, next_at, then, others: sorted(others) }
         }
         Recorded::Stale => Recorded::Stale,
+    }
+}
+
+/// Asks each of these twice; the second one comes too late.
+pub(super) fn firings(due: &[Schedule], task: Option<&NewTask>) -> Vec<Firing> {
+    let one = |schedule: &Schedule| {
+        let slot = schedule.next_slot?;
+        let task = task
+            .map(|task| Valid::vouch(NewTask { schedule_id: Some(schedule.id), ..task.clone() }));
+        let next = Some(slot.after(Duration::from_secs(7)));
+        Some(Firing { id: schedule.id, version: schedule.version, slot, next, task })
+    };
+    due.iter().chain(due).filter_map(one).collect()
+}
+
+pub(super) fn fired(fired: Fired) -> Fired {
+    match fired {
+        Fired::Done(task) => Fired::Done(task.map(accepted)),
+        Fired::Stale => Fired::Stale,
     }
 }
 

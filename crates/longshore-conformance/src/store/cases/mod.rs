@@ -22,6 +22,7 @@ mod prune;
 mod reading;
 mod reopen;
 mod rescue;
+mod schedules;
 mod survival;
 mod terms;
 mod unique;
@@ -56,6 +57,7 @@ pub(super) const ALL: &[(&str, &[Case])] = &[
     ("reading", reading::CASES),
     ("reopen", reopen::CASES),
     ("rescue", rescue::CASES),
+    ("schedules", schedules::CASES),
     ("survival", survival::CASES),
     ("terms", terms::CASES),
     ("unique", unique::CASES),

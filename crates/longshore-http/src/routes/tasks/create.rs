@@ -9,6 +9,7 @@ use crate::request::body;
 use crate::request::idempotency::{self, REPLAYED};
 use crate::request::query::Query;
 use crate::request::wish::{KindAs, Place, Wish};
+use crate::routes::schedules::create::made;
 use crate::trace;
 use crate::view::{Short, Whole};
 use axum::extract::{Request, State};
@@ -47,9 +48,9 @@ pub(crate) struct Judged {
         })))
     )),
     responses(
-        (status = 201, description = "Accepted: it is on stable storage",
-            body = inline(crate::openapi::schemas::Envelope<crate::openapi::schemas::Accepted>),
-            headers(("Location" = String, description = "The task's path"),
+        (status = 201, description = "Accepted: it is on stable storage; with `cron` a schedule, see `POST /v1/schedules`",
+            body = inline(crate::openapi::schemas::Envelope<crate::openapi::schedules::TaskOrSchedule>),
+            headers(("Location" = String, description = "The task's path, or the schedule's"),
                 ("Idempotency-Replayed" = Option<String>, description = "`true` if this is the first answer again"))),
         (status = 200, description = "With `wait`: the run has ended",
             body = inline(crate::openapi::schemas::Envelope<crate::openapi::schemas::Task>)),
@@ -71,8 +72,16 @@ pub(crate) async fn create(
     let body = body::read(&parts.headers, body, house.max_body()).await?;
     let key = idempotency::read(&parts.headers, ROUTE, &body)?;
     let intake = house.engine().intake();
-    let judged =
-        judge(&parts.headers, &body, key.clone(), &intake.registry(), |wish| intake.validate(wish));
+    let wish = Wish::read(&body, &intake.registry(), Place::Alone);
+    if wish.as_ref().is_ok_and(Wish::is_schedule) {
+        if wait.is_some() {
+            let why = "does not go with cron: a schedule has no end";
+            return Err(Problem::fields(vec![FieldError::new("wait", why)]));
+        }
+        return made(&house, &caller, &parts.headers, wish?, key).await;
+    }
+    let judged = wish
+        .and_then(|wish| judged(&parts.headers, wish, key.clone(), |wish| intake.validate(wish)));
     let Judged { mut submission, kind_as } = match judged {
         Ok(judged) => judged,
         Err(problem) => return replay(&house, &caller, shape, key).await?.ok_or(problem),
@@ -101,8 +110,16 @@ pub(crate) fn judge(
     registry: &Registry,
     validate: impl FnOnce(Submission) -> Result<Valid<NewTask>, Vec<FieldError>>,
 ) -> Result<Judged, Problem> {
-    let (mut submission, kind_as) =
-        Wish::read(body, registry, Place::Alone)?.submission(validate)?;
+    judged(headers, Wish::read(body, registry, Place::Alone)?, key, validate)
+}
+
+fn judged(
+    headers: &HeaderMap,
+    wish: Wish,
+    key: Option<Idempotency>,
+    validate: impl FnOnce(Submission) -> Result<Valid<NewTask>, Vec<FieldError>>,
+) -> Result<Judged, Problem> {
+    let (mut submission, kind_as) = wish.submission(validate)?;
     submission.traceparent = trace::traceparent(headers).map(str::to_owned);
     submission.idempotency = key;
     Ok(Judged { submission, kind_as })

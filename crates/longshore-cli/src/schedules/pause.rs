@@ -1,0 +1,30 @@
+//! `longshore schedules pause`.
+
+use super::each::each;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::remote::Remote;
+use clap::Args;
+
+/// Holds schedules back; slots that come meanwhile make nothing, and are not made up for.
+#[derive(Debug, Args)]
+pub(crate) struct Pause {
+    /// Ids or names
+    #[arg(value_name = "SCHEDULE", required = true)]
+    schedules: Vec<String>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Pause {
+    /// Does it.
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let Self { schedules, output, remote } = self;
+        remote.run(async move |client| {
+            each(&client, &schedules, output, async |id| client.schedules().pause(id).await).await
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! `longshore schedules resume`.
+
+use super::each::each;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::remote::Remote;
+use clap::Args;
+
+/// Goes on with schedules, from their next slots on.
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Ids or names
+    #[arg(value_name = "SCHEDULE", required = true)]
+    schedules: Vec<String>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Resume {
+    /// Does it.
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let Self { schedules, output, remote } = self;
+        remote.run(async move |client| {
+            each(&client, &schedules, output, async |id| client.schedules().resume(id).await).await
+        })
+    }
+}
