@@ -85,7 +85,7 @@ impl Desk<'_> {
                         &schedule.task.as_bytes(),
                         &schedule.last_slot.map(|at| at.0),
                         &next,
-                        &schedule.created_at.0,
+                        &self.now.0,
                         &configured,
                     ],
                 )
