@@ -8,7 +8,9 @@ use crate::engine::{DEADLINE, Engine, Phase, in_time, pause};
 use crate::error::Trouble;
 use crate::flight::Passenger;
 use crate::jobs::{AcceptAll, RecordAll};
-use crate::tasks::{applied, is_plain_end, is_plain_task, plain_accepts, plain_successes};
+use crate::tasks::{
+    applied, is_plain_end, is_plain_task, plain_accepts, plain_ones, plain_successes,
+};
 use longshore_core::store::{Ending, Recorded, Refused, StoreError};
 use longshore_core::task::Accepted;
 use longshore_core::{NewTask, QueueName, State, Valid};
@@ -142,59 +144,70 @@ impl Engine {
         }
     }
 
-    async fn record_group(&self, mut group: Vec<Recording>) {
-        let requests: Vec<Vec<Arc<Ending>>> = group
-            .iter_mut()
-            .map(|of| std::mem::take(&mut of.load).into_iter().map(Arc::new).collect())
-            .collect();
-        let ends: Vec<Arc<Ending>> = requests.iter().flatten().cloned().collect();
-        match self.record_all(ends).await {
-            Ok(answers) => {
-                let mut answers = answers.into_iter();
-                for (of, ends) in group.into_iter().zip(requests) {
-                    let mine = answers.by_ref().take(ends.len()).collect();
-                    of.answer(Ok(mine));
-                }
-            }
-            Err(Trouble::Failed(_)) if group.len() > 1 => {
-                for (of, ends) in group.into_iter().zip(requests) {
-                    let mine = self.record_all(ends).await;
-                    of.answer(mine.map_err(|trouble| trouble.into_error(DEADLINE)));
-                }
-            }
-            Err(trouble) => refuse(group, &trouble),
+    async fn record_group(&self, group: Vec<Recording>) {
+        let is_plain = |of: &Recording| of.load.iter().all(is_plain_end);
+        let (plain, others): (Vec<_>, Vec<_>) = group.into_iter().partition(is_plain);
+        if !plain.is_empty() {
+            self.record_plain(plain).await;
+        }
+        if !others.is_empty() {
+            self.record_others(others.into_iter().map(Recorder::new).collect()).await;
         }
     }
 
-    /// Records ends: those that are plain by one statement, then what is left.
-    async fn record_all(&self, ends: Vec<Arc<Ending>>) -> Result<Vec<Recorded>, Trouble> {
-        let mut answers: Vec<Option<Recorded>> = vec![None; ends.len()];
-        let mut seen = HashSet::new();
-        // Of two ends of one opening the first counts, whatever it is.
-        let plain: Vec<usize> = (0..ends.len())
-            .filter(|i| seen.insert(ends[*i].lease.seq) && is_plain_end(&ends[*i]))
-            .collect();
-        if !plain.is_empty() {
-            let now = self.base.clock.now();
-            let done = self.succeed(now, plain.iter().map(|i| &*ends[*i]).collect()).await?;
-            for i in plain.into_iter().filter(|i| done.contains(&ends[*i].lease.seq.0)) {
-                answers[i] = Some(applied(State::Success, now, None));
+    /// Records successes by one statement. Whoever brought one that was not plain after all is served by the long way.
+    async fn record_plain(&self, group: Vec<Recording>) {
+        let ends: Vec<&Ending> = group.iter().flat_map(|of| &of.load).collect();
+        let plain = plain_ones(&ends);
+        let now = self.base.clock.now();
+        let asked: Vec<&Ending> = plain.iter().map(|i| ends[*i]).collect();
+        let done = match self.succeed(now, asked).await {
+            Ok(done) => done,
+            Err(Trouble::Failed(_)) if group.len() > 1 => {
+                return self.record_others(group.into_iter().map(Recorder::new).collect()).await;
+            }
+            Err(trouble) => return refuse(group, &trouble),
+        };
+        let done: HashSet<usize> =
+            plain.into_iter().filter(|i| done.contains(&ends[*i].lease.seq.0)).collect();
+        let (mut first, mut left) = (0, Vec::new());
+        for of in group {
+            let is_done: Vec<bool> =
+                (first..first + of.load.len()).map(|i| done.contains(&i)).collect();
+            first += of.load.len();
+            let success = || applied(State::Success, now, None);
+            let answers: Vec<_> = is_done.iter().map(|done| done.then(success)).collect();
+            match answers.iter().cloned().collect::<Option<Vec<_>>>() {
+                Some(answers) => of.answer(Ok(answers)),
+                None => left.push(Recorder::after(of, answers)),
             }
         }
-        let left: Vec<usize> = (0..ends.len()).filter(|i| answers[*i].is_none()).collect();
         if !left.is_empty() {
-            let rest = left.iter().map(|i| ends[*i].clone()).collect();
-            let recorded = self.attempt(&RecordAll { ends: rest }).await;
-            // The plain ones are kept, whatever happens to these: to repeat them finds them stale.
-            let recorded = match recorded {
-                Err(Trouble::Away(why)) if left.len() < ends.len() => Err(Trouble::Unknown(why)),
-                recorded => recorded,
-            }?;
-            for (i, recorded) in left.into_iter().zip(recorded) {
-                answers[i] = Some(recorded);
-            }
+            self.record_others(left).await;
         }
-        Ok(answers.into_iter().map(|answer| answer.unwrap_or(Recorded::Stale)).collect())
+    }
+
+    /// Records ends in a transaction that others share.
+    async fn record_others(&self, group: Vec<Recorder>) {
+        let ends = group.iter().flat_map(|of| of.ends.iter().cloned()).collect();
+        match self.attempt(&RecordAll { ends }).await {
+            Ok(answers) => {
+                let mut answers = answers.into_iter();
+                for of in group {
+                    let mine = answers.by_ref().take(of.ends.len()).collect();
+                    of.answer(mine);
+                }
+            }
+            Err(Trouble::Failed(_)) if group.len() > 1 => {
+                for of in group {
+                    match self.attempt(&RecordAll { ends: of.ends.clone() }).await {
+                        Ok(mine) => of.answer(mine),
+                        Err(trouble) => of.refuse(trouble),
+                    }
+                }
+            }
+            Err(trouble) => group.into_iter().for_each(|of| of.refuse(trouble.clone())),
+        }
     }
 
     async fn succeed(
@@ -223,8 +236,43 @@ impl Engine {
             }
         });
         let (done, queues) = recorded.await?;
-        queues.iter().for_each(|queue| self.hub.tell_of_room(queue));
+        queues.iter().for_each(|queue| self.hub.tell_of_room(queue.as_str()));
         Ok(done)
+    }
+}
+
+/// Somebody whose ends go by the long way, and what was recorded of them before.
+struct Recorder {
+    of: Recording,
+    ends: Vec<Arc<Ending>>,
+    answers: Vec<Option<Recorded>>,
+}
+
+impl Recorder {
+    fn new(of: Recording) -> Self {
+        let answers = vec![None; of.load.len()];
+        Self::after(of, answers)
+    }
+
+    fn after(mut of: Recording, answers: Vec<Option<Recorded>>) -> Self {
+        let load = std::mem::take(&mut of.load);
+        let left = load.into_iter().zip(&answers).filter(|(_, answer)| answer.is_none());
+        let ends = left.map(|(end, _)| Arc::new(end)).collect();
+        Self { of, ends, answers }
+    }
+
+    fn answer(self, left: Vec<Recorded>) {
+        let mut left = left.into_iter();
+        let filled = |answer: Option<Recorded>| answer.or_else(|| left.next());
+        let answers = self.answers.into_iter().filter_map(filled).collect();
+        self.of.answer(Ok(answers));
+    }
+
+    /// Nothing came of what was left. What was recorded before is kept: to repeat it finds it stale.
+    fn refuse(self, trouble: Trouble) {
+        let in_part = self.answers.iter().any(Option::is_some);
+        let trouble = if in_part { Trouble::Unknown(trouble.to_string()) } else { trouble };
+        self.of.answer(Err(trouble.into_error(DEADLINE)));
     }
 }
 

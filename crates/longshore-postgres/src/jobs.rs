@@ -39,24 +39,17 @@ jobs! {
         desk.lock_accepts(job.requests.iter().flat_map(|tasks| tasks.iter()).map(|task| &**task)).await?;
         let mut answers = Vec::with_capacity(job.requests.len());
         for tasks in &job.requests {
-            let mut answered = Vec::with_capacity(tasks.len());
-            for task in tasks.iter() {
-                answered.push(desk.accept(task).await?);
-            }
-            answers.push(answered);
+            let tasks: Vec<&NewTask> = tasks.iter().map(|task| &**task).collect();
+            answers.push(desk.accept_all(&tasks).await?);
         }
         failpoint::pass("store.accept_applied")?;
         Ok(answers)
     };
 
-    /// Ends, one by one.
+    /// Ends, all or none of them.
     RecordAll { ends: Vec<Arc<Ending>> } -> Vec<Recorded> = |job, desk| {
         let all: Vec<&Ending> = job.ends.iter().map(|end| &**end).collect();
-        desk.lock_ends(&all).await?;
-        let mut answers = Vec::with_capacity(all.len());
-        for end in all {
-            answers.push(desk.record(end).await?);
-        }
+        let answers = desk.record_all(&all).await?;
         failpoint::pass("store.record_applied")?;
         Ok(answers)
     };

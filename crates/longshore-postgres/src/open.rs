@@ -21,6 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Opens the database of the options.
 pub(crate) async fn open(options: Options) -> Result<(Arc<Engine>, Runtime), OpenError> {
     let address = Address::read(&options.url)?;
+    let options = Options {
+        name: options.name.or_else(|| address.name.clone()),
+        connections: address.connections.unwrap_or(options.connections),
+        ..options
+    };
     let place = address.shown.clone();
     // Threads of its own: a caller's handlers may block theirs, and signs of life must go on.
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -59,6 +59,9 @@ pub(crate) struct Address {
     pub(crate) config: Config,
     pub(crate) schema: String,
     pub(crate) tls: MakeTls,
+    /// The server's name, and how many connections it may make, if the URL says so.
+    pub(crate) name: Option<String>,
+    pub(crate) connections: Option<usize>,
     /// The address without user and password, for people.
     pub(crate) shown: String,
 }
@@ -78,11 +81,17 @@ impl Address {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
         let mut rest = Vec::new();
         let (mut schema, mut mode, mut root) = ("longshore".to_owned(), None, None);
+        let (mut name, mut connections) = (None, None);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("schema", name)) => schema = decoded(name)?,
                 Some(("sslmode", word)) => mode = Some(word.to_owned()),
                 Some(("sslrootcert", path)) => root = Some(PathBuf::from(decoded(path)?)),
+                Some(("name", text)) => name = Some(decoded(text)?),
+                Some(("connections", number)) => match number.parse() {
+                    Ok(number @ 2..=1_000) => connections = Some(number),
+                    _ => return Err(bad("connections must be a number between 2 and 1000")),
+                },
                 _ => rest.push(pair),
             }
         }
@@ -119,7 +128,7 @@ impl Address {
             config.application_name("longshore");
         }
         let shown = shown(&config, &schema);
-        Ok(Self { config, schema, tls, shown })
+        Ok(Self { config, schema, tls, name, connections, shown })
     }
 }
 
@@ -178,6 +187,8 @@ mod tests {
         assert_eq!(address.shown, "db.example:6432/app (schema queue)");
         assert_eq!(address.config.get_ssl_mode(), SslMode::Require);
         assert_eq!(Address::read("postgres://me@db/app").unwrap().schema, "longshore");
+        let named = Address::read("postgres://me@db/app?name=web%2D1&connections=3").unwrap();
+        assert_eq!((named.name.as_deref(), named.connections), (Some("web-1"), Some(3)));
         let socket = Address::read("postgresql://me@/app?host=/run/postgresql").unwrap();
         assert_eq!(socket.shown, "/run/postgresql:5432/app (schema longshore)");
     }
@@ -193,6 +204,7 @@ mod tests {
             "postgres://me:secret@db/app?schema=a%2",
             "postgres://me:secret@db:port/app",
             "postgres://me:secret@db/app?colour=red",
+            "postgres://me:secret@db/app?connections=0",
             "postgres://me:secret@db/app?sslmode=verify-full&sslrootcert=/no/such/file",
         ] {
             let error = Address::read(url).unwrap_err();

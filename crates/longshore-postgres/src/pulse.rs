@@ -47,6 +47,11 @@ impl Pulse {
         last.beat = Instant::now();
     }
 
+    /// The database could not be asked: whoever is to be judged could not reach it either.
+    pub(crate) fn note_absence(&self) {
+        self.last().was_absent = true;
+    }
+
     /// Whether this process or the database was away since this was last asked. Whoever judges others has
     /// to give them time then.
     pub(crate) fn take_absence(&self) -> bool {
@@ -84,14 +89,20 @@ pub(crate) async fn sign_in(
 /// Beats until the store is dropped.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut client: Option<Client> = None;
+    let every = engine.pulse.every;
+    let mut pause = every;
     loop {
-        tokio::time::sleep(engine.pulse.every).await;
+        tokio::time::sleep(pause).await;
         if engine.is_closed() {
             return;
         }
-        let beat = tokio::time::timeout(engine.pulse.every, beat(&engine, &mut client)).await;
-        match beat {
-            Ok(Ok(())) => engine.pulse.beat(),
+        // Others wait for it: what failed is tried again soon.
+        pause = every / 5;
+        match tokio::time::timeout(every, beat(&engine, &mut client)).await {
+            Ok(Ok(())) => {
+                engine.pulse.beat();
+                pause = every;
+            }
             Ok(Err(error)) => {
                 client = None;
                 tracing::warn!(

@@ -67,7 +67,8 @@ impl PostgresStore {
         let survey = self
             .engine
             .ask(|engine, link| Box::pin(async move { Survey::take(&link, &engine.base).await }))
-            .await?;
+            .await
+            .inspect_err(|_| self.engine.pulse.note_absence())?;
         if survey.suspects {
             base.note_suspect();
         } else {

@@ -28,6 +28,20 @@ impl Line<'_> {
         }
     }
 
+    /// Asks, by a statement that commits itself if there is no transaction around it.
+    pub(super) async fn query(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+        commits: bool,
+    ) -> Result<Vec<Row>, Trouble> {
+        let statement = self.prepared(sql).await?;
+        self.client().query(&statement, values).await.map_err(|error| match commits {
+            true => Trouble::of_commit(&error),
+            false => Trouble::from(error),
+        })
+    }
+
     async fn prepared(&self, sql: &str) -> Result<Statement, Trouble> {
         match self {
             Self::Ours(link) => link.prepared(sql).await,
@@ -66,7 +80,7 @@ pub(crate) struct After {
 
 /// One transaction, the time it takes place at, and what it has changed.
 pub(crate) struct Desk<'c> {
-    line: Line<'c>,
+    pub(super) line: Line<'c>,
     pub(crate) base: Arc<Base>,
     /// The time of this transaction.
     pub(crate) now: Timestamp,

@@ -35,7 +35,7 @@ pub(crate) use locks::Locked;
 pub(crate) use marks::{Columns, Marks};
 pub(crate) use plain::{is_plain as is_plain_task, plain_accepts};
 pub(crate) use prune::PruneCursor;
-pub(crate) use record::{applied, is_plain as is_plain_end, plain_successes};
+pub(crate) use record::{applied, is_plain as is_plain_end, plain_ones, plain_successes};
 pub(crate) use row::{LISTED, TaskRow, read_error, read_task, tags_of};
 pub(crate) use schedules::read_schedules;
 pub(crate) use sort::Sort;

@@ -1,21 +1,26 @@
 //! Taking plain tasks in, many by one statement.
 
 use super::accept::{accepted, state_of};
-use super::desk::millis;
+use super::desk::{Desk, Line, millis};
 use super::end::failure_number;
 use super::spec::Spec;
 use crate::base::Base;
 use crate::error::Trouble;
 use crate::links::Link;
-use longshore_core::NewTask;
 use longshore_core::store::Refused;
 use longshore_core::task::Accepted;
+use longshore_core::{NewTask, Timestamp};
 use std::collections::HashSet;
+use tokio_postgres::types::ToSql;
 
 /// Whether a task needs nothing but a row: no look at others, and nobody looks at it.
 pub(crate) fn is_plain(task: &NewTask) -> bool {
-    task.idempotency.is_none()
-        && task.unique.is_none()
+    task.idempotency.is_none() && needs_a_row_alone(task)
+}
+
+/// The same, its idempotency key aside.
+fn needs_a_row_alone(task: &NewTask) -> bool {
+    task.unique.is_none()
         && task.after.is_empty()
         && task.order_key.is_none()
         && task.backlog.is_none()
@@ -93,36 +98,39 @@ pub(crate) async fn plain_accepts(
     base: &Base,
     tasks: &[&NewTask],
 ) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
-    let now = base.clock.now();
+    accept_at_once(Line::Ours(link), base, base.clock.now(), tasks, true).await
+}
+
+/// Accepts tasks that need nothing but a row (and whose keys, if they have any, were looked up).
+async fn accept_at_once(
+    line: Line<'_>,
+    base: &Base,
+    now: Timestamp,
+    tasks: &[&NewTask],
+    commits: bool,
+) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
     let mut columns = Columns::default();
     for task in tasks {
         columns.push(task)?;
     }
-    let statement = link.prepared(ACCEPT).await?;
-    let rows = link
-        .client()
-        .query(
-            &statement,
-            &[
-                &now.0,
-                &columns.ids,
-                &columns.tenants,
-                &columns.queues,
-                &columns.kinds,
-                &columns.run_at,
-                &columns.priority,
-                &columns.max_attempts,
-                &columns.timeout,
-                &columns.total_timeout,
-                &columns.expires_in,
-                &columns.on_failure,
-                &columns.groups,
-                &columns.specs,
-                &columns.payloads,
-            ],
-        )
-        .await
-        .map_err(|error| Trouble::of_commit(&error))?;
+    let values: [&(dyn ToSql + Sync); 15] = [
+        &now.0,
+        &columns.ids,
+        &columns.tenants,
+        &columns.queues,
+        &columns.kinds,
+        &columns.run_at,
+        &columns.priority,
+        &columns.max_attempts,
+        &columns.timeout,
+        &columns.total_timeout,
+        &columns.expires_in,
+        &columns.on_failure,
+        &columns.groups,
+        &columns.specs,
+        &columns.payloads,
+    ];
+    let rows = line.query(ACCEPT, &values, commits).await?;
     let mut made = HashSet::with_capacity(rows.len());
     for row in &rows {
         made.insert(row.try_get::<_, uuid::Uuid>(0)?);
@@ -136,4 +144,61 @@ pub(crate) async fn plain_accepts(
         }
     };
     Ok(tasks.iter().map(answer).collect())
+}
+
+impl Desk<'_> {
+    /// Accepts tasks in their order; those that follow each other and need no look at others go together.
+    pub(crate) async fn accept_all(
+        &mut self,
+        tasks: &[&NewTask],
+    ) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
+        let mut answers = Vec::with_capacity(tasks.len());
+        let mut rest = tasks;
+        while !rest.is_empty() {
+            let mut keys = HashSet::new();
+            // A key that comes twice is looked up again behind the first.
+            let mut is_new = |task: &NewTask| {
+                task.idempotency.as_ref().is_none_or(|key| {
+                    keys.insert((task.tenant.clone(), key.route, key.key.clone()))
+                })
+            };
+            let alone = |task: &NewTask| needs_a_row_alone(task) && is_new(task);
+            let together = count_while(rest, alone);
+            if together < 2 {
+                answers.push(self.accept(rest[0]).await?);
+                rest = &rest[1..];
+                continue;
+            }
+            let (run, behind) = rest.split_at(together);
+            answers.extend(self.accept_run(run).await?);
+            rest = behind;
+        }
+        Ok(answers)
+    }
+
+    async fn accept_run(
+        &mut self,
+        run: &[&NewTask],
+    ) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
+        let mut answers = self.replay_all(run).await?;
+        let new: Vec<usize> = (0..run.len()).filter(|i| answers[*i].is_none()).collect();
+        let tasks: Vec<&NewTask> = new.iter().map(|i| run[*i]).collect();
+        if !tasks.is_empty() {
+            let made = accept_at_once(self.line, &self.base, self.now, &tasks, false).await?;
+            self.bind_keys(&tasks, &made).await?;
+            // They are counted already, so whoever asks how many wait has to ask again.
+            self.waiting.clear();
+            for (i, made) in new.into_iter().zip(made) {
+                if made.is_ok() {
+                    self.after.woken.insert(run[i].queue.clone());
+                }
+                answers[i] = Some(made);
+            }
+        }
+        Ok(answers.into_iter().flatten().collect())
+    }
+}
+
+fn count_while(tasks: &[&NewTask], mut goes_along: impl FnMut(&NewTask) -> bool) -> usize {
+    tasks.iter().take_while(|task| goes_along(task)).count()
 }

@@ -1,7 +1,7 @@
 //! Taking the end of an opening: plain successes many to a statement, others one by one.
 
 use super::attempts::Entry;
-use super::desk::{Desk, millis, text};
+use super::desk::{Desk, Line, millis, text};
 use super::end::Before;
 use super::row::TaskRow;
 use crate::error::Trouble;
@@ -10,8 +10,9 @@ use longshore_core::attempt::AttemptOutcome;
 use longshore_core::rescue::Runs;
 use longshore_core::state::Cause;
 use longshore_core::store::{Ending, Recorded};
-use longshore_core::{Event, State, Timestamp, Verdict};
+use longshore_core::{Event, QueueName, State, Timestamp, Verdict};
 use std::collections::HashSet;
+use tokio_postgres::types::ToSql;
 
 /// One statement that is a transaction: what succeeds at its first opening, and nobody looks at.
 const SUCCEED: &str = "
@@ -40,27 +41,40 @@ pub(crate) async fn plain_successes(
     link: &Link,
     now: Timestamp,
     ends: &[&Ending],
-) -> Result<(HashSet<i64>, HashSet<String>), Trouble> {
+) -> Result<(HashSet<i64>, HashSet<QueueName>), Trouble> {
+    succeed_at_once(Line::Ours(link), now, ends, true).await
+}
+
+async fn succeed_at_once(
+    line: Line<'_>,
+    now: Timestamp,
+    ends: &[&Ending],
+    commits: bool,
+) -> Result<(HashSet<i64>, HashSet<QueueName>), Trouble> {
     let seqs: Vec<i64> = ends.iter().map(|end| end.lease.seq.0).collect();
     let tokens: Vec<i64> = ends.iter().map(|end| end.lease.token.number()).collect();
     let ids: Vec<uuid::Uuid> = ends.iter().map(|end| end.lease.id.0).collect();
     let results: Vec<Option<&[u8]>> =
         ends.iter().map(|end| end.result.as_ref().map(|result| result.as_bytes())).collect();
-    let statement = link.prepared(SUCCEED).await?;
-    let rows = link
-        .client()
-        .query(&statement, &[&now.0, &seqs, &tokens, &ids, &results])
-        .await
-        .map_err(|error| Trouble::of_commit(&error))?;
+    let values: [&(dyn ToSql + Sync); 5] = [&now.0, &seqs, &tokens, &ids, &results];
+    let rows = line.query(SUCCEED, &values, commits).await?;
     let (mut done, mut queues) = (HashSet::with_capacity(rows.len()), HashSet::new());
     for row in &rows {
         done.insert(row.try_get(0)?);
         let queue: &str = row.try_get(1)?;
         if !queues.contains(queue) {
-            queues.insert(queue.to_owned());
+            queues.extend(QueueName::new(queue));
         }
     }
     Ok((done, queues))
+}
+
+/// The places of ends that may go by the one statement. Of two ends of one opening the first counts, whatever it is.
+pub(crate) fn plain_ones(ends: &[&Ending]) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    let first = |i: &usize| seen.insert(ends[*i].lease.seq);
+    let firsts: Vec<usize> = (0..ends.len()).filter(first).collect();
+    firsts.into_iter().filter(|i| is_plain(ends[*i])).collect()
 }
 
 /// What is answered to an end that was applied.
@@ -83,6 +97,29 @@ impl Desk<'_> {
         seqs.sort_unstable();
         seqs.dedup();
         self.lock_rows(&seqs).await
+    }
+
+    /// Applies ends: those that are plain together, then what is left one by one.
+    pub(crate) async fn record_all(&mut self, ends: &[&Ending]) -> Result<Vec<Recorded>, Trouble> {
+        self.lock_ends(ends).await?;
+        let mut answers: Vec<Option<Recorded>> = vec![None; ends.len()];
+        let plain = plain_ones(ends);
+        if plain.len() > 1 {
+            let asked: Vec<&Ending> = plain.iter().map(|i| ends[*i]).collect();
+            let (done, queues) = succeed_at_once(self.line, self.now, &asked, false).await?;
+            self.after.room.extend(queues);
+            for i in plain.into_iter().filter(|i| done.contains(&ends[*i].lease.seq.0)) {
+                answers[i] = Some(applied(State::Success, self.now, None));
+            }
+        }
+        let mut recorded = Vec::with_capacity(ends.len());
+        for (end, answer) in ends.iter().zip(answers) {
+            recorded.push(match answer {
+                Some(answer) => answer,
+                None => self.record(end).await?,
+            });
+        }
+        Ok(recorded)
     }
 
     /// Applies one end, unless its opening is not held any more.
