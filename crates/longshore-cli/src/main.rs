@@ -33,6 +33,7 @@ mod serve;
 mod tasks;
 mod threads;
 mod worker;
+mod workers;
 
 use clap::Parser;
 use std::process::ExitCode;

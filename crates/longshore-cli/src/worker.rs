@@ -23,9 +23,9 @@ pub(crate) struct Worker {
     /// The store that it shares with servers, instead of a server
     #[arg(long, value_name = "URL", conflicts_with_all = ["server", "key"])]
     store: Option<String>,
-    /// The configuration: its kinds and queues. Default: longshore.yaml, .yml or .toml in the working
-    /// folder, if there is one
-    #[arg(long, value_name = "FILE")]
+    /// The configuration: its kinds and queues. Default: longshore.yaml,
+    /// .yml or .toml in the working folder, if there is one
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     config: Option<PathBuf>,
     /// Runs the demo kinds too
     #[arg(long)]

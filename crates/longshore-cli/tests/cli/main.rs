@@ -14,3 +14,4 @@ mod rig;
 mod schedules;
 mod tasks;
 mod texts;
+mod workers;

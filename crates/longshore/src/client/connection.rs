@@ -1,6 +1,6 @@
 //! Where the service is, and how one request goes there.
 
-use super::{ClientError, DeadLetters, Queues, Schedules, Tasks};
+use super::{ClientError, DeadLetters, Queues, Schedules, Tasks, Workers};
 use longshore_runtime::{FieldError, outgoing};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
@@ -87,6 +87,11 @@ impl Client {
     /// Returns the schedules.
     pub fn schedules(&self) -> Schedules<'_> {
         Schedules(self)
+    }
+
+    /// Returns the workers.
+    pub fn workers(&self) -> Workers<'_> {
+        Workers(self)
     }
 
     /// Returns the dead letters.

@@ -29,6 +29,7 @@ mod submit;
 mod submitting;
 mod task;
 mod tasks;
+mod workers;
 
 pub use connection::Client;
 pub use dead_letters::DeadLetters;
@@ -40,3 +41,4 @@ pub use schedules::{NewSchedule, Schedule, Schedules, Slot};
 pub use submit::{BatchItem, Rejected, Stored, Submit, Submitted};
 pub use task::{Attempt, Task};
 pub use tasks::Tasks;
+pub use workers::{Slots, Worker, Workers};

@@ -1,0 +1,38 @@
+//! `longshore workers drain`.
+
+use crate::exit::{Exit, Tally};
+use crate::failure::Failure;
+use crate::remote::Remote;
+use clap::Args;
+
+/// Asks workers to begin nothing new; what they run goes on. They hear of it within some seconds.
+#[derive(Debug, Args)]
+pub(crate) struct Drain {
+    /// Names, as `workers ls` shows them
+    #[arg(value_name = "WORKER", required = true)]
+    workers: Vec<String>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Drain {
+    /// Does it.
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let Self { workers, remote } = self;
+        remote.run(async move |client| {
+            let mut tally = Tally::default();
+            for worker in &workers {
+                match client.workers().drain(worker).await {
+                    Ok(()) => tally.done(),
+                    Err(error) if workers.len() == 1 => return Err(error.into()),
+                    Err(error) => {
+                        let failure = Failure::from(error);
+                        anstream::eprintln!("longshore: {worker}: {failure}");
+                        tally.failed(failure.exit());
+                    }
+                }
+            }
+            Ok(tally.exit())
+        })
+    }
+}
