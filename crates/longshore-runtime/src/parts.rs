@@ -4,7 +4,7 @@ use crate::consumer::{Context, Handlers, fetch, record, watchdog};
 use crate::engine::StoreHealth;
 use crate::schedules::Schedules;
 use crate::supervisor::{Component, ComponentError, Deadline, Life, Policy, Stopped, Task};
-use crate::upkeep::{Announcer, Cron, Due, Expiry, Health, Pruner, Rescuer, component};
+use crate::upkeep::{Announcer, Cron, Due, Expiry, Health, Leader, Pruner, Rescuer, component};
 use longshore_core::store::{Retention, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,15 +76,25 @@ fn health_of(cx: &Arc<Context>, health: &watch::Sender<StoreHealth>) -> Task {
 fn duties(cx: &Arc<Context>, schedules: &Arc<Schedules>, keep: Retention) -> [Task; 5] {
     let (schedules, clock) = (schedules.clone(), cx.clock.clone());
     let (due, rescuer, expiry, pruner) = (cx.clone(), cx.clone(), cx.clone(), cx.clone());
+    let leader = Leader::new(cx.store.clone(), cx.worker.clone());
+    let (led, expiring) = (leader.clone(), leader.clone());
     [
         component(move || {
             let Context { store, hub, clock, nudge, .. } = &*due;
-            Due::new(store.clone(), hub.clone(), clock.clone(), nudge.clone())
+            Due::new(store.clone(), hub.clone(), clock.clone(), nudge.clone(), led.clone())
         }),
         component(move || Cron { schedules: schedules.clone(), clock: clock.clone() }),
         component(move || Rescuer { store: rescuer.store.clone(), hub: rescuer.hub.clone() }),
-        component(move || Expiry { store: expiry.store.clone(), hub: expiry.hub.clone() }),
-        component(move || Pruner { store: pruner.store.clone(), keep: keep.clone() }),
+        component(move || Expiry {
+            store: expiry.store.clone(),
+            hub: expiry.hub.clone(),
+            leader: expiring.clone(),
+        }),
+        component(move || Pruner {
+            store: pruner.store.clone(),
+            keep: keep.clone(),
+            leader: leader.clone(),
+        }),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Makes tasks ready whose time has come.
 
-use super::Duty;
+use super::{Duty, Leader};
 use crate::notify::Hub;
 use longshore_core::store::{Store, StoreError};
 use longshore_core::{Clock, Timestamp};
@@ -40,6 +40,7 @@ pub(crate) struct Due {
     hub: Arc<Hub>,
     clock: Arc<dyn Clock>,
     nudge: Nudge,
+    leader: Leader,
     nudged: watch::Receiver<Option<Timestamp>>,
 }
 
@@ -49,9 +50,10 @@ impl Due {
         hub: Arc<Hub>,
         clock: Arc<dyn Clock>,
         nudge: Nudge,
+        leader: Leader,
     ) -> Self {
         let nudged = nudge.0.subscribe();
-        Self { store, hub, clock, nudge, nudged }
+        Self { store, hub, clock, nudge, leader, nudged }
     }
 
     fn pause_until(&self, next: Option<Timestamp>) -> Duration {
@@ -67,8 +69,17 @@ impl Duty for Due {
 
     async fn step(&mut self) -> Result<Duration, StoreError> {
         // What is nudged from here on may be missed by this step, so it is kept for the next.
-        self.nudge.0.send_replace(None);
+        let nudged = self.nudge.0.send_replace(None);
         self.nudged.mark_unchanged();
+        // What this server itself has put off it makes ready itself, to the millisecond.
+        if nudged.is_none_or(|at| at > self.clock.now())
+            && let Some(pause) = self.leader.wait().await?
+        {
+            if let Some(at) = nudged {
+                self.nudge.due(at);
+            }
+            return Ok(self.pause_until(nudged).min(pause));
+        }
         let moved = self.store.make_ready().await?;
         self.hub.emit_all(&moved.events);
         Ok(if moved.more { Duration::ZERO } else { self.pause_until(moved.next) })

@@ -1,6 +1,6 @@
 //! Expires tasks that were not started in time.
 
-use super::Duty;
+use super::{Duty, Leader};
 use crate::notify::Hub;
 use longshore_core::store::{Store, StoreError};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ const EVERY: Duration = Duration::from_millis(500);
 pub(crate) struct Expiry {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) leader: Leader,
 }
 
 #[async_trait::async_trait]
@@ -21,6 +22,9 @@ impl Duty for Expiry {
     }
 
     async fn step(&mut self) -> Result<Duration, StoreError> {
+        if let Some(pause) = self.leader.wait().await? {
+            return Ok(pause);
+        }
         let moved = self.store.expire().await?;
         self.hub.emit_all(&moved.events);
         Ok(if moved.more { Duration::ZERO } else { EVERY })

@@ -9,6 +9,7 @@ mod due;
 mod duty;
 mod expiry;
 mod health;
+mod leader;
 mod pruner;
 mod rescuer;
 
@@ -18,6 +19,7 @@ pub use due::Nudge;
 pub(crate) use duty::{Duty, component};
 pub(crate) use expiry::Expiry;
 pub(crate) use health::Health;
+pub(crate) use leader::Leader;
 pub(crate) use pruner::Pruner;
 pub(crate) use rescuer::Rescuer;
 

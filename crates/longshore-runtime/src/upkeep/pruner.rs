@@ -1,6 +1,6 @@
 //! Removes what has been kept long enough.
 
-use super::Duty;
+use super::{Duty, Leader};
 use longshore_core::store::{Retention, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ const BETWEEN: Duration = Duration::from_millis(20);
 pub(crate) struct Pruner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) keep: Retention,
+    pub(crate) leader: Leader,
 }
 
 #[async_trait::async_trait]
@@ -22,6 +23,9 @@ impl Duty for Pruner {
     }
 
     async fn step(&mut self) -> Result<Duration, StoreError> {
+        if let Some(pause) = self.leader.wait().await? {
+            return Ok(pause);
+        }
         let pruned = self.store.prune(&self.keep).await?;
         if pruned.tasks > 0 {
             tracing::debug!(tasks = pruned.tasks, keys = pruned.keys, "pruned");

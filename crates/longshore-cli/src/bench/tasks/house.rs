@@ -1,5 +1,6 @@
 //! The engine that is measured, and what its handler does.
 
+use super::precise::Alarm;
 use crate::failure::Failure;
 use longshore::core::{KindName, Outcome, QueueName, TaskId};
 use longshore::handler::{BoxHandler, Cx, States, boxed, nothing};
@@ -40,7 +41,10 @@ impl Does {
         let states = States::default();
         let made = match self {
             Self::Nothing => return Ok(nothing()),
-            Self::Sleep(time) => boxed(move || tokio::time::sleep(time), &states),
+            Self::Sleep(time) => {
+                let alarm = Alarm::start().map_err(Failure::system("cannot start threads"))?;
+                boxed(move || alarm.clone().sleep(time), &states)
+            }
             Self::Note(starts) => boxed(
                 move |cx: Cx| {
                     starts.note(cx.id());

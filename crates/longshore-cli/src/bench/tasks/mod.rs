@@ -5,6 +5,7 @@
 
 mod backlog;
 mod house;
+mod precise;
 mod through;
 
 use super::child::{resident, usage};
