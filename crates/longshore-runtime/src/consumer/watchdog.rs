@@ -6,13 +6,15 @@ use super::opening::{Asked, Opening};
 use super::record::End;
 use crate::supervisor::{ComponentError, Life};
 use longshore_core::Outcome;
-use longshore_core::store::{Extend, Hold, LeaseState};
+use longshore_core::store::{Extend, Hold, LeaseState, StoreError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Where others may cancel or take what runs here, the store is asked this often; leases are held on by it.
 const BEAT: Duration = Duration::from_secs(5);
+/// A server that its store has not heard of for so long is taken for dead.
+const SILENCE: Duration = Duration::from_secs(15);
 /// A task of a lane stops so long before others may take it.
 const MARGIN: Duration = Duration::from_secs(3);
 /// Time between two looks.
@@ -77,7 +79,9 @@ async fn hold_on(all: &[Arc<Opening>], cx: &Context) {
     let extend =
         |opening: &Arc<Opening>| Extend { lease: opening.task.lease, lasts: None, progress: None };
     let asked = Instant::now();
-    match cx.store.extend(all.iter().map(extend).collect()).await {
+    let extended = cx.store.extend(all.iter().map(extend).collect());
+    let extended = tokio::time::timeout(BEAT, extended).await;
+    match extended.unwrap_or(Err(StoreError::Deadline { waited: BEAT })) {
         Ok(states) => {
             for (opening, state) in all.iter().zip(states) {
                 if let LeaseState::Held { .. } = state {
@@ -88,7 +92,10 @@ async fn hold_on(all: &[Arc<Opening>], cx: &Context) {
         }
         Err(error) => {
             tracing::warn!(%error, "leases were not held on, will be tried again");
-            let Hold::Lease { lasts: Some(lasts) } = cx.hold else { return };
+            let lasts = match cx.hold {
+                Hold::Lease { lasts: Some(lasts) } => lasts,
+                _ => SILENCE,
+            };
             let in_danger = |opening: &&Arc<Opening>| {
                 opening.task.in_lane && opening.held_for() + MARGIN + BEAT >= lasts
             };
