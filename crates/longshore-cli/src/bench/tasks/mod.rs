@@ -7,8 +7,8 @@ mod backlog;
 mod house;
 mod through;
 
-use super::child::{resident, usage};
 use super::report::{Report, histogram};
+use crate::child::{resident, usage};
 use crate::failure::Failure;
 use backlog::Waits;
 use clap::Args;
