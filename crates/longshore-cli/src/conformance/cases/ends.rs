@@ -10,9 +10,11 @@ const MESSAGE: &str = "no ink: \"blue\", ½ full";
 /// A hundred tasks in this are no feat: a worker that is slower waits for something.
 const HUNDRED: Duration = Duration::from_secs(10);
 
-fn failing(class: &str) -> Result<Submit, Trouble> {
-    let payload = serde_json::json!({ "do": "fail", "class": class, "message": MESSAGE });
-    Ok(Submit::new(KIND).payload(&payload)?)
+/// What is to be done stands first, for workers that read no JSON.
+fn failing() -> Result<Submit, Trouble> {
+    let message = serde_json::Value::from(MESSAGE);
+    let text = format!(r#"{{"do":"fail","class":"transient","message":{message}}}"#);
+    Ok(Submit::new(KIND).payload_text(text)?)
 }
 
 /// Demands that a task failed in this attempt.
@@ -27,12 +29,12 @@ fn failed(task: &Task, attempt: u32) -> Result<(), Trouble> {
 }
 
 pub(super) async fn tried_again(rig: &mut Rig) -> Result<(), Trouble> {
-    let task = rig.ended(failing("transient")?.max_attempts(2)).await?;
+    let task = rig.ended(failing()?.max_attempts(2)).await?;
     failed(&task, 2)
 }
 
 pub(super) async fn message(rig: &mut Rig) -> Result<(), Trouble> {
-    let task = rig.ended(failing("transient")?.max_attempts(1)).await?;
+    let task = rig.ended(failing()?.max_attempts(1)).await?;
     failed(&task, 1)?;
     let error = task.error.as_ref();
     let said = error.map(|error| [error.message.as_str(), error.trace.as_deref().unwrap_or("")]);
@@ -44,8 +46,8 @@ pub(super) async fn message(rig: &mut Rig) -> Result<(), Trouble> {
 }
 
 pub(super) async fn bad_data(rig: &mut Rig) -> Result<(), Trouble> {
-    let payload = serde_json::json!({ "do": "fail", "class": "bad_data" });
-    let task = rig.ended(Submit::new(KIND).payload(&payload)?).await?;
+    let payload = r#"{"do":"fail","class":"bad_data"}"#;
+    let task = rig.ended(Submit::new(KIND).payload_text(payload)?).await?;
     failed(&task, 1)?;
     match task.reason.as_deref() {
         Some("bad_data") => Ok(()),
