@@ -53,7 +53,7 @@ pub(super) struct Rig {
 
 impl Rig {
     /// Starts the server.
-    pub(super) async fn start(way: Way, patience: Duration) -> Result<Self, Failure> {
+    pub(super) fn start(way: Way, patience: Duration) -> Result<Self, Failure> {
         let house = House::start(way.kind()?)?;
         Ok(Self { way, house, process: None, patience })
     }

@@ -2,13 +2,14 @@
 
 use super::cases::Case;
 use crate::failure::Failure;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// How tasks come to the worker.
 #[derive(Debug, Clone, Args)]
-#[group(id = "way", multiple = false, required = true, args = ["pull", "push", "command"])]
+#[group(skip)]
+#[command(group(ArgGroup::new("way").required(true).args(["pull", "push", "command"])))]
 pub(super) struct Way {
     /// It pulls: the command that starts it. LONGSHORE_URL says where the server is
     ///

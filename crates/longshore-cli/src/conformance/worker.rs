@@ -11,10 +11,7 @@ use crate::remote::interruptible;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use longshore::core::Span;
-use std::time::{Duration, Instant};
-
-/// How long a worker may take until it has done its first task: some are compiled first.
-const START: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 /// Tests a worker of yours, in whatever language
 ///
@@ -46,7 +43,10 @@ pub(crate) struct Worker {
         hide_possible_values = true
     )]
     cases: Vec<String>,
-    /// How long a task may take that is done at once
+    /// How long the first task may take: some workers are compiled first
+    #[arg(long, value_name = "DURATION", default_value = "1m")]
+    start: Span,
+    /// How long any other task may take, beyond what it is told to
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     patience: Span,
     #[command(flatten)]
@@ -56,15 +56,14 @@ pub(crate) struct Worker {
 impl Worker {
     /// Tests it.
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let Self { way, cases, patience, output } = self;
+        let Self { way, cases, start, patience, output } = self;
         interruptible(async move {
             let wanted = |case: &&Case| {
                 way.can(case) && (cases.is_empty() || cases.iter().any(|name| name == case.name))
             };
             let wanted: Vec<&Case> = REST.iter().filter(wanted).collect();
-            let mut rig = Rig::start(way, patience.0).await?;
+            let mut rig = Rig::start(way, start.0)?;
             let mut report = Report::new(output);
-            rig.patience = patience.0.max(START);
             let began = report.tried(&mut rig, &FIRST).await?;
             rig.patience = patience.0;
             // Of a worker that does nothing, nothing else can be said.

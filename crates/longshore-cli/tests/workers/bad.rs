@@ -55,8 +55,8 @@ const BAD: &[Bad] = &[
     },
     Bad {
         name: "reports_success_for_everything",
-        line: r#"end, told = "fail","#,
-        instead: r#"end, told = "complete","#,
+        line: r#"if work["do"] == "fail":"#,
+        instead: "if False:",
         cases: &["tried-again", "bad-data", "text"],
         fails: &["tried-again", "bad-data"],
         because: "the task ended as success, not as failed",
@@ -151,7 +151,7 @@ fn tried(line: &str, instead: &str, cases: &[&str]) -> Result<crate::check::Said
     let folder = folder()?;
     let file = folder.path().join("worker.py");
     std::fs::write(&file, good.replace(line, instead))?;
-    let mut args = vec!["--patience", "3s"];
+    let mut args = vec!["--start", "20s", "--patience", "3s"];
     args.extend(cases.iter().flat_map(|case| ["--case", case]));
     let file = shown(&file);
     check(&[&args[..], &["--pull", "python3", &file]].concat())
