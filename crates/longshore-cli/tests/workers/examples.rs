@@ -63,8 +63,8 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
         needing(&name, example.needs, || stands(example))
     });
     let texts = [
-        Trial::test("examples::each_has_at_most_twenty_lines", || short()),
-        Trial::test("examples::the_folder_has_these_and_its_page_names_them", || named()),
+        Trial::test("examples::each_has_at_most_twenty_lines", short),
+        Trial::test("examples::the_folder_has_these_and_its_page_names_them", named),
     ];
     stands.chain(texts)
 }
@@ -72,7 +72,6 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
 fn stands(example: &Example) -> Result<(), Failed> {
     let file = shown(&examples().join(example.file));
     let folder = folder()?;
-    let mut command: Vec<&str> = [example.starts, &[&file]].concat();
     let built = shown(&folder.path().join("worker"));
     if example.starts.is_empty() {
         // The compiler takes its time on a fresh machine; that is not the worker's.
@@ -81,10 +80,11 @@ fn stands(example: &Example) -> Result<(), Failed> {
             return Err(String::from_utf8_lossy(&built.stderr).into_owned().into());
         }
     }
-    if example.starts.is_empty() {
-        command = vec![&built];
-    }
-    let said = check(&[&["--pull"], &command[..]].concat())?;
+    let command = match example.starts {
+        [] => vec!["--pull", &built],
+        starts => [&["--pull"], starts, &[&file]].concat(),
+    };
+    let said = check(&command)?;
     said.failed(&[])?;
     let advised = said.cases("advice");
     if advised.iter().all(|case| *case == DEPENDS || example.advised.contains(case)) {

@@ -9,15 +9,15 @@ use std::process::{Child, Command, Stdio};
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 pub(crate) fn trials() -> impl Iterator<Item = Trial> {
-    let tests: [(&str, fn() -> Result<(), Failed>); 6] = [
-        ("ways::a_worker_that_is_pushed_to_stands_it", pushed),
-        ("ways::pushes_are_signed_if_a_secret_is_given", signed),
-        ("ways::a_receiver_that_takes_everything_for_done_is_caught", successful),
-        ("ways::a_command_stands_it", command),
-        ("ways::a_command_that_always_fails_for_good_is_caught", final_command),
-        ("ways::one_way_must_be_named_and_only_one", one_way),
-    ];
-    tests.into_iter().map(|(name, test)| needing(name, &[PYTHON], test))
+    [
+        needing("ways::a_worker_that_is_pushed_to_stands_it", &[PYTHON], pushed),
+        needing("ways::pushes_are_signed_if_a_secret_is_given", &[PYTHON], signed),
+        needing("ways::a_receiver_that_takes_everything_for_done_is_caught", &[PYTHON], successful),
+        needing("ways::a_command_stands_it", &[PYTHON], command),
+        needing("ways::a_command_that_always_fails_for_good_is_caught", &[PYTHON], final_command),
+        Trial::test("ways::one_way_must_be_named_and_only_one", one_way),
+    ]
+    .into_iter()
 }
 
 /// A receiver that is pushed to.
