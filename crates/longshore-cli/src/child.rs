@@ -22,14 +22,23 @@ pub(crate) struct Server {
 impl Server {
     /// Starts this binary with `args` on a free port; returns once it says where it listens.
     pub(crate) fn start(args: &[&str]) -> Result<Self, Failure> {
-        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), args)
+        Self::begin(this_binary()?, SocketAddr::from(([127, 0, 0, 1], 0)), args)
     }
 
-    /// Starts this binary with `args` there; returns once it says where it listens.
-    pub(crate) fn start_at(listen: SocketAddr, args: &[&str]) -> Result<Self, Failure> {
+    /// Starts this binary with `args` there, untouched by the configuration in this process's
+    /// environment; returns once it says where it listens.
+    pub(crate) fn start_apart(listen: SocketAddr, args: &[&str]) -> Result<Self, Failure> {
+        let mut command = this_binary()?;
+        let names = std::env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| name.to_string_lossy().starts_with("LONGSHORE_")) {
+            command.env_remove(name);
+        }
+        Self::begin(command, listen, args)
+    }
+
+    fn begin(mut command: Command, listen: SocketAddr, args: &[&str]) -> Result<Self, Failure> {
         let began = Instant::now();
-        let binary = std::env::current_exe().map_err(Failure::system("cannot find this binary"))?;
-        let mut child = Command::new(binary)
+        let mut child = command
             .args(args)
             .args(["--listen", &listen.to_string()])
             .stdin(Stdio::null())
@@ -80,6 +89,10 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn this_binary() -> Result<Command, Failure> {
+    std::env::current_exe().map(Command::new).map_err(Failure::system("cannot find this binary"))
 }
 
 /// Returns CPU time and peak memory of a process; of this one as `self`.

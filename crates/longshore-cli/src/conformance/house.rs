@@ -5,6 +5,7 @@ use crate::child::Server;
 use crate::failure::Failure;
 use longshore::Client;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -31,7 +32,7 @@ impl House {
         let text = configuration(kind).to_string();
         std::fs::write(folder.path().join("longshore.yaml"), text)
             .map_err(Failure::system("cannot write a configuration"))?;
-        let server = serve(folder.path(), None)?;
+        let server = serve(folder.path(), SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let url = format!("http://{}", server.addr);
         let client = Client::connect(&url)?;
         Ok(Self { server: Some(server), client, url, folder })
@@ -53,7 +54,7 @@ impl House {
         let addr = server.addr;
         server.stop().await?;
         tokio::time::sleep(away).await;
-        self.server = Some(serve(self.folder.path(), Some(addr))?);
+        self.server = Some(serve(self.folder.path(), addr)?);
         Ok(())
     }
 
@@ -77,14 +78,11 @@ fn configuration(mut kind: Value) -> Value {
     json!({ "kinds": { KIND: kind } })
 }
 
-fn serve(folder: &Path, addr: Option<std::net::SocketAddr>) -> Result<Server, Failure> {
+fn serve(folder: &Path, addr: SocketAddr) -> Result<Server, Failure> {
     let shown = |name: &str| folder.join(name).display().to_string();
     let (config, data) = (shown("longshore.yaml"), shown("data"));
     let args = ["serve", "--config", &config, "--data", &data];
-    match addr {
-        Some(addr) => Server::start_at(addr, &args),
-        None => Server::start(&args),
-    }
+    Server::start_apart(addr, &args)
 }
 
 /// Reads what is no envelope, and so nothing for the client.

@@ -86,6 +86,11 @@ fn stands(example: &Example) -> Result<(), Failed> {
     };
     let said = check(&command)?;
     said.failed(&[])?;
+    let page = std::fs::read_to_string(examples().join("../../docs/howto-test-a-worker.md"))?;
+    let mut tried = said.findings.iter().filter_map(|found| found["case"].as_str());
+    if let Some(case) = tried.find(|case| !page.contains(&format!("`{case}`"))) {
+        return Err(format!("the page about the check does not tell of {case}").into());
+    }
     let advised = said.cases("advice");
     if advised.iter().all(|case| *case == DEPENDS || example.advised.contains(case)) {
         return Ok(());
