@@ -31,6 +31,13 @@ pub(crate) const NEEDS: &[Need] = &[
         probe: &["python3", "-c", "import ensurepip, venv"],
         packages: &["python3", "python3-venv"],
     },
+    // Languages of the workers in `examples/workers`.
+    Need { what: "node", probe: &["node", "--version"], packages: &["nodejs"] },
+    Need { what: "go", probe: &["go", "version"], packages: &["golang-go"] },
+    Need { what: "java", probe: &["java", "--version"], packages: &["default-jdk-headless"] },
+    Need { what: "ruby", probe: &["ruby", "--version"], packages: &["ruby"] },
+    Need { what: "php", probe: &["php", "--version"], packages: &["php-cli"] },
+    Need { what: "jq", probe: &["jq", "--version"], packages: &["jq"] },
 ];
 
 impl Need {

@@ -3,9 +3,9 @@
 use crate::exit::{self, Exit};
 use crate::failure::Failure;
 use crate::{
-    bench, completions, config, dead_letters, dev, doctor, enqueue, explain, key, log, man,
+    bench, completions, config, conformance, dead_letters, dev, doctor, enqueue, explain, key, log,
 };
-use crate::{queues, schedules, serve, tasks, worker, workers};
+use crate::{man, queues, schedules, serve, tasks, worker, workers};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// A task queue and its workers in one process
@@ -61,6 +61,9 @@ enum Command {
     /// Measures: the accept rate, whole lives, and the yardstick they are held against
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Tests what others wrote for Longshore
+    #[command(subcommand)]
+    Conformance(conformance::Conformance),
     Completions(completions::Completions),
     Man(man::Manual),
 }
@@ -83,6 +86,7 @@ impl Cli {
             Command::Workers(workers) => workers.run(),
             Command::Worker(worker) => worker.run().map(|()| Exit::Fine),
             Command::Bench(bench) => bench.run().map(|()| Exit::Fine),
+            Command::Conformance(conformance) => conformance.run(),
             Command::Enqueue(enqueue) => enqueue.run(),
             Command::Tasks(tasks) => tasks.run(),
             Command::DeadLetters(letters) => letters.run(),

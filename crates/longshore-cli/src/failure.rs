@@ -39,6 +39,9 @@ pub(crate) enum Failure {
     /// A measurement that says nothing.
     #[error("{0}")]
     Bench(String),
+    /// A check that cannot go on.
+    #[error("{0}")]
+    Check(String),
     /// A slip of this program.
     #[error("something broke inside: {0}")]
     Broken(#[from] tokio::task::JoinError),
@@ -81,6 +84,7 @@ impl Failure {
             | Self::Keys(_)
             | Self::NoChance(_)
             | Self::Bench(_)
+            | Self::Check(_)
             | Self::Broken(_)
             | Self::Declined
             | Self::Output(_) => Exit::Failed,

@@ -4,12 +4,14 @@
 //! stderr. How the program ends is said by [`exit::Exit`].
 
 mod bench;
+mod child;
 mod cli;
 #[cfg(feature = "faults")]
 mod commands;
 mod completions;
 mod config;
 mod confirm;
+mod conformance;
 mod dead_letters;
 mod demo;
 mod dev;

@@ -1,8 +1,8 @@
 //! `longshore bench accept`: durable accepts over HTTP, held against the yardstick.
 
-use super::child::{Server, usage};
 use super::load::{self, Measured, Plan};
 use super::report::Report;
+use crate::child::{Server, usage};
 use crate::failure::Failure;
 use clap::Args;
 use std::net::SocketAddr;

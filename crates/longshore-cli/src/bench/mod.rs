@@ -6,7 +6,6 @@
 
 mod accept;
 mod baseline;
-mod child;
 mod load;
 mod report;
 mod tasks;

@@ -25,6 +25,7 @@ mod openapi;
 mod phases;
 mod powercut;
 mod processes;
+mod pull;
 mod schedules;
 mod server;
 mod shutdown;
@@ -99,6 +100,16 @@ fn trials() -> Vec<Trial> {
         Trial::ignorable_test(
             "start::the_printed_curl_line_works",
             start::the_printed_curl_line_works,
+        ),
+    ]);
+    trials.extend([
+        Trial::ignorable_test(
+            "pull::a_killed_poller_swallows_and_charges_nothing",
+            pull::a_killed_poller_swallows_and_charges_nothing,
+        ),
+        Trial::ignorable_test(
+            "pull::what_a_killed_worker_held_runs_again_after_its_lease",
+            pull::what_a_killed_worker_held_runs_again_after_its_lease,
         ),
     ]);
     trials.extend(failpoints::walk());

@@ -123,12 +123,18 @@ impl Terminal {
         seen.map_err(|_| differs(shown, &printed))
     }
 
-    /// Starts the page's own receiver.
+    /// Starts a program of the page. One that names the page's other port listens there.
     fn receive(&mut self, command: &str, step: &Step) -> Result<(), Failed> {
         let output = self.folder.path().join(".receiver");
         let child = self.begin(&format!("exec {command}"), &output)?;
         self.others.push(Server { child, output, addr: String::new() });
         let port = self.other;
+        let program = command.split_whitespace().find(|word| word.ends_with(".py"));
+        let path = program.map(|program| self.folder.path().join(program));
+        let text = path.map(std::fs::read_to_string).transpose()?;
+        if text.is_some_and(|text| !text.contains(&port.to_string())) {
+            return Ok(());
+        }
         until(|| Ok(TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(())))
             .map_err(|_| format!("it does not listen at port {OTHER}: {}", step.command))?;
         Ok(())

@@ -8,8 +8,8 @@ mod house;
 mod precise;
 mod through;
 
-use super::child::{resident, usage};
 use super::report::{Report, histogram};
+use crate::child::{resident, usage};
 use crate::failure::Failure;
 use backlog::Waits;
 use clap::Args;

@@ -2,9 +2,9 @@
 //! succeeded.
 
 use super::Tasks;
-use crate::bench::child::{Server, usage};
 use crate::bench::load::{self, Plan};
 use crate::bench::report::{Report, histogram};
+use crate::child::{Server, usage};
 use crate::failure::Failure;
 use longshore::Client;
 use longshore::client::{ClientError, Submit};

@@ -1,12 +1,16 @@
-//! A server of our own binary, started for a measurement and killed after it.
+//! A server of our own binary, started for a measurement or a check, and killed after it.
 
 use crate::failure::Failure;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A server under measurement.
+/// Time between two looks at a server that stops.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A server that is measured, or that a worker is held against.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -18,11 +22,25 @@ pub(crate) struct Server {
 impl Server {
     /// Starts this binary with `args` on a free port; returns once it says where it listens.
     pub(crate) fn start(args: &[&str]) -> Result<Self, Failure> {
+        Self::begin(this_binary()?, SocketAddr::from(([127, 0, 0, 1], 0)), args)
+    }
+
+    /// Starts this binary with `args` there, untouched by the configuration in this process's
+    /// environment; returns once it says where it listens.
+    pub(crate) fn start_apart(listen: SocketAddr, args: &[&str]) -> Result<Self, Failure> {
+        let mut command = this_binary()?;
+        let names = std::env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| name.to_string_lossy().starts_with("LONGSHORE_")) {
+            command.env_remove(name);
+        }
+        Self::begin(command, listen, args)
+    }
+
+    fn begin(mut command: Command, listen: SocketAddr, args: &[&str]) -> Result<Self, Failure> {
         let began = Instant::now();
-        let binary = std::env::current_exe().map_err(Failure::system("cannot find this binary"))?;
-        let mut child = Command::new(binary)
+        let mut child = command
             .args(args)
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", &listen.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -48,6 +66,18 @@ impl Server {
         Err(Failure::Bench(format!("the server did not start:\n{said}")))
     }
 
+    /// Asks it to stop, and returns once it has.
+    pub(crate) async fn stop(mut self) -> Result<(), Failure> {
+        let cannot = || Failure::system("cannot stop the server");
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        pid.map_or(Ok(()), |pid| kill_process(pid, Signal::TERM))
+            .map_err(|error| cannot()(error.into()))?;
+        while self.child.try_wait().map_err(cannot())?.is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Returns CPU time used so far, and the largest memory so far in bytes.
     pub(crate) fn usage(&self) -> (Duration, u64) {
         usage(&self.child.id().to_string())
@@ -59,6 +89,10 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn this_binary() -> Result<Command, Failure> {
+    std::env::current_exe().map(Command::new).map_err(Failure::system("cannot find this binary"))
 }
 
 /// Returns CPU time and peak memory of a process; of this one as `self`.
