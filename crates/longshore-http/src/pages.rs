@@ -62,6 +62,7 @@ pub static PAGES: &[Page] = &[
     page!(Tutorial, "tutorial", "Tutorial"),
     page!(HowTo, "howto-run-a-command", "How to run a command"),
     page!(HowTo, "howto-pull", "How to write a worker that pulls"),
+    page!(HowTo, "fleet", "From one process to many"),
     page!(HowTo, "howto-test-a-worker", "How to test a worker"),
     page!(HowTo, "howto-push", "How to push tasks to a service of yours"),
     page!(HowTo, "howto-rust-handlers", "How to write handlers in Rust"),
