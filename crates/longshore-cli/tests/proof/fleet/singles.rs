@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::ledger::{Effects, Ledger};
 use crate::load::{TASKS, submit};
-use crate::observe::quiet;
+use crate::observe::{ends_refused, quiet};
 use crate::server::{Launch, Server, data, eventually, folder};
 use libtest_mimic::{Completion, Failed};
 use longshore_conformance::postgres;
@@ -238,6 +238,11 @@ pub(crate) fn a_stopped_server_comes_back_and_its_late_ends_are_refused()
             return Err(format!("{task}\n{attempts}").into());
         }
     }
+    let refused = ends_refused(&mut zombie.client())?;
+    if refused == 0 {
+        return Err("no late end was refused".into());
+    }
+    eprintln!("{refused} late ends were refused");
     zombie.stop()?;
     other.stop()?;
     Ok(Completion::Completed)

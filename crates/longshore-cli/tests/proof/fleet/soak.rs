@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::ledger::{Effects, Ledger};
 use crate::load::{Load, anything, resolve};
 use crate::mix::any_task;
-use crate::observe::{quiet, tasks};
+use crate::observe::{ends_refused, quiet, tasks};
 use crate::server::folder;
 use fastrand::Rng;
 use libtest_mimic::{Completion, Failed};
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// How many seconds it lasts.
 const LENGTH: &str = "LONGSHORE_SOAK";
 const SEED: &str = "LONGSHORE_SEED";
-const CLIENTS: usize = 6;
+const CLIENTS: usize = 12;
 const PAUSE: Duration = Duration::from_millis(60);
 /// All has ended so long after the last fault: leases, grace, and the pauses of retries.
 const QUIET: Duration = Duration::from_secs(90);
@@ -62,11 +62,12 @@ pub(crate) fn three_servers_and_two_workers_under_faults() -> Result<Completion,
     fleet.be_up()?;
 
     let mut client = Client::new(doors[0]);
-    resolve(&mut client, &ledger)?;
+    let resolved = resolve(&mut client, &ledger)?;
     look(&ledger, quiet(&mut client, QUIET)?);
     // Any other server says the same.
     look(&ledger, quiet(&mut Client::new(doors[1]), QUIET)?);
-    let refused: u64 = doors.iter().map(|door| ends_refused(*door)).sum::<Result<_, _>>()?;
+    let refused = doors.iter().map(|door| ends_refused(&mut Client::new(*door)));
+    let refused = refused.sum::<Result<u64, Failed>>()?;
 
     let done = effects.all();
     let mut ledgers = ledgers(&ledger, &done)?;
@@ -81,7 +82,7 @@ pub(crate) fn three_servers_and_two_workers_under_faults() -> Result<Completion,
             "proof": "fleet", "seconds": plan.length.as_secs(), "seed": plan.seed,
             "tasks": report.accepted, "ended": report.ended, "faults": faults, "of": by_name(&ledger),
             "lives": lives.len(), "looks": ledger.looks().len(), "openings": ledgers.effects.len(),
-            "unknown_in": report.unknown_in, "unknown_out": report.unknown_out,
+            "unknown_then_resolved": resolved,
             "duplicates_explained": report.duplicates_explained.count,
             "duplicates_unexplained": report.duplicates_unexplained.count,
             "lost": report.lost.count, "split": report.split.count, "ends_refused": refused,
@@ -156,12 +157,4 @@ fn by_name(ledger: &Ledger) -> BTreeMap<String, usize> {
         *count.entry(name).or_default() += 1;
     }
     count
-}
-
-/// How many late ends a server has refused in its present life.
-fn ends_refused(door: SocketAddr) -> Result<u64, Failed> {
-    let text = Client::new(door).get("/metrics")?.text();
-    let value = text.lines().find_map(|line| line.strip_prefix("longshore_ends_refused_total "));
-    let value = value.ok_or("no count of refused ends")?;
-    Ok(value.trim().parse()?)
 }
