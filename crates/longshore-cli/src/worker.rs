@@ -9,6 +9,7 @@ use clap::Args;
 use longshore::config::{Flags, LogFormat, Sources};
 use longshore::{Ended, Engine, Signals};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 /// Runs the tasks of a server: commands and pushes of its own configuration
 ///
@@ -56,25 +57,26 @@ impl Worker {
             Some(file) => sources.file(file),
             None => sources,
         };
-        let mut builder = longshore::builder().config(sources).on_config(|config| {
+        let from = Arc::new(OnceLock::new());
+        let store = from.clone();
+        let mut builder = longshore::builder().config(sources).on_config(move |config| {
             crate::log::install(config.telemetry.log == LogFormat::Json);
+            // Without its password.
+            store.get_or_init(|| config.store.to_string());
         });
-        let at = match &self.store {
-            Some(url) => url.clone(),
-            None => {
-                let client = self.remote.client()?;
-                let at = client.url().to_owned();
-                builder = builder.link(client);
-                at
-            }
-        };
+        if self.store.is_none() {
+            let client = self.remote.client()?;
+            from.get_or_init(|| client.url().to_owned());
+            builder = builder.link(client);
+        }
         if self.demo {
             builder = demo::add_to(builder);
         }
         let greet = move |engine: &Engine| {
             let name = engine.worker();
             let kinds = engine.registry().kinds().filter(|kind| kind.handler.is_some()).count();
-            anstream::eprintln!("worker {name} is ready: {kinds} kinds, tasks come from {at}");
+            let from = from.get().map_or("", String::as_str);
+            anstream::eprintln!("worker {name} is ready: {kinds} kinds, tasks come from {from}");
         };
         let (failed, report) = match builder.work(signals, greet).await? {
             Ended::Asked(report) => (None, report),

@@ -5,6 +5,7 @@
 //! - [`model`]: [`ModelStore`], the in-memory reference. Slow, plain, and right.
 //! - [`ManualClock`]: time that moves when a test says so.
 //! - [`postgres`]: a PostgreSQL server of a test's own.
+//! - [`proxy`]: a TCP proxy that breaks links on purpose.
 //! - [`accounting`]: the checker that believes nobody but three ledgers kept outside of the store.
 //!
 //! This crate is a tool for tests: it panics where a test would, and no program ships it.
@@ -15,6 +16,7 @@ pub mod model;
 #[doc(hidden)]
 pub mod needy;
 pub mod postgres;
+pub mod proxy;
 pub mod store;
 
 pub use async_trait::async_trait;

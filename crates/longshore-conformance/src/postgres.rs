@@ -5,7 +5,7 @@
 //! started it, even if that is killed. The variable `LONGSHORE_TEST_POSTGRES_URL` names a server that is
 //! there already; such a one is never faulted.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -58,7 +58,17 @@ impl PostgresServer {
 
     /// Returns its address.
     pub fn url(&self) -> String {
-        format!("postgres://longshore@127.0.0.1:{}/postgres", self.port)
+        self.url_by(self.addr())
+    }
+
+    /// Returns its address for those who reach it by a [proxy](crate::proxy).
+    pub fn url_by(&self, addr: SocketAddr) -> String {
+        format!("postgres://longshore@{addr}/postgres")
+    }
+
+    /// Returns where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// Kills it as a power cut would: none of its processes has a say.
@@ -71,6 +81,18 @@ impl PostgresServer {
             let _ = Command::new("kill").args(["-KILL", pid]).status();
         }
         self.reap();
+    }
+
+    /// Asks it to stop, and waits until it has: sessions are ended, what they began is rolled back.
+    pub fn stop(&mut self) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let asked = Command::new("kill").args(["-INT", &process.id().to_string()]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            return Err("PostgreSQL could not be asked to stop".to_owned());
+        }
+        process.wait().map_err(|error| error.to_string())?;
+        self.process = None;
+        Ok(())
     }
 
     /// Stops all its processes where they are, or lets them go on: nobody answers meanwhile.

@@ -31,8 +31,12 @@ pub(crate) fn settle(
     look(ledger, quiet(&mut server.client(), Duration::from_secs(10))?);
     server.stop()?;
 
-    let ledgers = ledgers(ledger, &effects.all())?;
-    let report = check(&ledgers, &Rules::default());
+    judge(&ledgers(ledger, &effects.all())?)
+}
+
+/// Demands that the accounts are clean; keeps the ledgers if they are not.
+pub(crate) fn judge(ledgers: &Ledgers) -> Result<Report, Failed> {
+    let report = check(ledgers, &Rules::default());
     if !report.is_clean() {
         let kept = tempfile::Builder::new().prefix("longshore-ledgers-").tempdir()?.keep();
         ledgers.write_dir(&kept)?;
@@ -42,12 +46,12 @@ pub(crate) fn settle(
     Ok(report)
 }
 
-fn look(ledger: &Ledger, tasks: Tasks) {
+pub(crate) fn look(ledger: &Ledger, tasks: Tasks) {
     ledger.look(ledger.now(), tasks);
 }
 
 /// The ledgers as the checker reads them.
-fn ledgers(ledger: &Ledger, effects: &[Effect]) -> Result<Ledgers, Failed> {
+pub(crate) fn ledgers(ledger: &Ledger, effects: &[Effect]) -> Result<Ledgers, Failed> {
     let mut clients = Vec::new();
     let mut keys = BTreeMap::new();
     for entry in ledger.entries() {
@@ -154,6 +158,6 @@ fn count(value: &Value) -> Result<u32, Failed> {
     Ok(u32::try_from(count)?)
 }
 
-fn nanos(at: Duration) -> u64 {
+pub(crate) fn nanos(at: Duration) -> u64 {
     u64::try_from(at.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -11,6 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Client {
     addr: SocketAddr,
+    patience: Duration,
     stream: Option<TcpStream>,
     left_over: Vec<u8>,
 }
@@ -24,7 +25,12 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn new(addr: SocketAddr) -> Self {
-        Self { addr, stream: None, left_over: Vec::new() }
+        Self::patient(addr, PATIENCE)
+    }
+
+    /// A client that waits so long for an answer.
+    pub(crate) fn patient(addr: SocketAddr, patience: Duration) -> Self {
+        Self { addr, patience, stream: None, left_over: Vec::new() }
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Result<Answer> {
@@ -82,8 +88,8 @@ impl Client {
         if self.stream.is_none() {
             let stream = TcpStream::connect_timeout(&self.addr, Duration::from_secs(2))?;
             stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(self.patience))?;
+            stream.set_write_timeout(Some(self.patience))?;
             self.stream = Some(stream);
         }
         self.stream.as_mut().ok_or_else(|| ErrorKind::NotConnected.into())

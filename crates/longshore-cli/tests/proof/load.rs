@@ -28,6 +28,9 @@ pub(crate) type Step = fn(&mut Client, &Ledger, &mut Rng) -> Option<()>;
 /// Where tasks are.
 pub(crate) const TASKS: &str = "/v1/tasks";
 
+/// How long a client that knows other servers waits for an answer.
+const ROAMING: Duration = Duration::from_secs(4);
+
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 impl Load {
@@ -52,20 +55,52 @@ impl Load {
         pause: Duration,
         seed: u64,
     ) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let clients = (0..clients).map(|number| {
-            let (ledger, over) = (Arc::clone(ledger), Arc::clone(&over));
-            let mut rng = Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(number as u64));
-            std::thread::spawn(move || {
-                let mut client = Client::new(addr);
-                while !over.load(Ordering::Relaxed) {
-                    // The server is gone: so is its client.
-                    if step(&mut client, &ledger, &mut rng).is_none() {
-                        break;
-                    }
+        Self::with(ledger, clients, seed, move |_, ledger, over, rng| {
+            let mut client = Client::new(addr);
+            // The server is gone: so is its client.
+            while !over.load(Ordering::Relaxed) && step(&mut client, ledger, rng).is_some() {
+                std::thread::sleep(pause.mul_f64(rng.f64()));
+            }
+        })
+    }
+
+    /// Lets clients loose that know several servers: who gets no answer goes to the next one.
+    pub(crate) fn roaming(
+        step: Step,
+        servers: &[SocketAddr],
+        ledger: &Arc<Ledger>,
+        clients: usize,
+        pause: Duration,
+        seed: u64,
+    ) -> Self {
+        let servers = servers.to_vec();
+        Self::with(ledger, clients, seed, move |number, ledger, over, rng| {
+            for addr in servers.iter().cycle().skip(number) {
+                let mut client = Client::patient(*addr, ROAMING);
+                while !over.load(Ordering::Relaxed) && step(&mut client, ledger, rng).is_some() {
                     std::thread::sleep(pause.mul_f64(rng.f64()));
                 }
-            })
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                std::thread::sleep(pause);
+            }
+        })
+    }
+
+    /// Lets clients loose, each with its number and dice of its own.
+    fn with(
+        ledger: &Arc<Ledger>,
+        clients: usize,
+        seed: u64,
+        life: impl Fn(usize, &Ledger, &AtomicBool, &mut Rng) + Send + Sync + 'static,
+    ) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let life = Arc::new(life);
+        let clients = (0..clients).map(|number| {
+            let (ledger, over, life) = (Arc::clone(ledger), Arc::clone(&over), Arc::clone(&life));
+            let mut rng = Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(number as u64));
+            std::thread::spawn(move || life(number, &ledger, &over, &mut rng))
         });
         let clients = clients.collect();
         Self { over, clients }
@@ -82,13 +117,23 @@ impl Load {
 
 /// Does one thing of all there are.
 fn step(client: &mut Client, ledger: &Ledger, rng: &mut Rng) -> Option<()> {
+    anything(client, ledger, rng, any_task)
+}
+
+/// Does one thing of all there are; a new task is drawn by `task`.
+pub(crate) fn anything(
+    client: &mut Client,
+    ledger: &Ledger,
+    rng: &mut Rng,
+    task: fn(&mut Rng) -> Value,
+) -> Option<()> {
     let known = ledger.known();
     let (last, any) = (known.last(), rng.choice(&known));
     match (Next::any(rng), last, any) {
         (Next::Cancel, Some(last), _) => act(client, ledger, Wanted::Cancel, &last.id),
         (Next::Retry, _, Some(any)) => act(client, ledger, Wanted::Retry, &any.id),
         (Next::Replay, _, Some(any)) => replay(client, ledger, any).map(drop),
-        _ => submit(client, ledger, any_task(rng)).map(drop),
+        _ => submit(client, ledger, task(rng)).map(drop),
     }
 }
 

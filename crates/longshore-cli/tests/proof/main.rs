@@ -15,6 +15,7 @@ mod disk_faults;
 mod disk_full;
 mod disk_tests;
 mod failpoints;
+mod fleet;
 mod journal;
 mod kills;
 mod ledger;
@@ -48,18 +49,32 @@ fn main() -> ExitCode {
     let mut args = Arguments::from_args();
     // Most of them wait for a server or a disk most of the time.
     args.test_threads.get_or_insert(4);
-    libtest_mimic::run(&args, trials()).exit_code()
+    let code = libtest_mimic::run(&args, trials()).exit_code();
+    longshore_conformance::postgres::stop_shared();
+    code
 }
 
 fn trials() -> Vec<Trial> {
     // The longest first: they wait most of their time, and the others run meanwhile.
-    let mut trials = proofs![
+    let mut trials = vec![Trial::ignorable_test(
+        "fleet::three_servers_and_two_workers_under_faults",
+        fleet::three_servers_and_two_workers_under_faults,
+    )];
+    trials.extend(proofs![
         stopped::for_a_minute_and_nothing_is_run_again,
         suspects::two_hundred_deaths_bury_no_healthy_neighbour,
         kills::fifty_random_kills_under_load,
         phases::sigterm_in_each_phase_loses_and_charges_nothing,
-    ];
+    ]);
     trials.extend([
+        Trial::ignorable_test(
+            "fleet::a_killed_workers_tasks_on_the_store_run_again",
+            fleet::a_killed_workers_tasks_on_the_store_run_again,
+        ),
+        Trial::ignorable_test(
+            "fleet::a_stopped_server_comes_back_and_its_late_ends_are_refused",
+            fleet::a_stopped_server_comes_back_and_its_late_ends_are_refused,
+        ),
         Trial::ignorable_test(
             "openapi::the_server_does_what_its_document_says",
             openapi::the_server_does_what_its_document_says,
@@ -117,6 +132,9 @@ fn trials() -> Vec<Trial> {
         failpoints::a_recorder_that_panics_leaves_no_end_behind,
         suspects::a_killer_is_buried_and_the_others_go_on,
         blocked::the_door_answers_while_handlers_block_their_threads,
+        fleet::a_killed_linked_workers_tasks_run_again,
+        fleet::a_linked_worker_outlives_its_server,
+        fleet::sigterm_of_a_linked_worker_gives_back_uncharged,
         shutdown::sigterm_lets_running_work_end_and_keeps_the_rest,
         shutdown::a_second_sigterm_hurries,
         start::from_start_to_the_first_task,

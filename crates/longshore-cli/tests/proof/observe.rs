@@ -52,6 +52,13 @@ pub(crate) fn quiet(client: &mut Client, at_most: Duration) -> Result<Tasks, Fai
     })
 }
 
+/// How many late ends a server has refused in its present life.
+pub(crate) fn ends_refused(client: &mut Client) -> Result<u64, Failed> {
+    let text = client.get("/metrics")?.text();
+    let value = text.lines().find_map(|line| line.strip_prefix("longshore_ends_refused_total "));
+    Ok(value.ok_or("no count of refused ends")?.trim().parse()?)
+}
+
 pub(crate) fn has_ended(task: &Value) -> bool {
     ENDED.iter().any(|ended| task["status"] == *ended)
 }

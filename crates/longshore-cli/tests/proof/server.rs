@@ -6,7 +6,7 @@ use libtest_mimic::Failed;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -16,11 +16,14 @@ use std::time::{Duration, Instant};
 /// How long a start may take before a test gives up on it; far above what is demanded anywhere.
 const START: Duration = Duration::from_secs(30);
 
-/// How to start a server: `longshore dev` on a free port, with these data and this environment.
+/// Where nobody listens.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// How to start a server: `longshore dev` on a free port, with these data and this environment. Or a
+/// worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
     binary: PathBuf,
-    data: PathBuf,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
 }
@@ -44,12 +47,35 @@ pub(crate) struct NotStarted {
 impl Launch {
     /// A server with the fail points and the effect ledger compiled in.
     pub(crate) fn new(data: impl Into<PathBuf>) -> Self {
+        Self::of(["dev", "--listen", "127.0.0.1:0", "--data"]).argument(data.into())
+    }
+
+    /// A server on a store that others use too.
+    pub(crate) fn on_store(url: &str) -> Self {
+        Self::of(["dev", "--listen", "127.0.0.1:0"]).env("LONGSHORE__STORE", url)
+    }
+
+    /// It takes tasks in, and runs none.
+    pub(crate) fn accept_only(self) -> Self {
+        self.argument("--accept-only")
+    }
+
+    /// A worker that runs the demo kinds: linked to a server (`--server`), or on its store (`--store`).
+    pub(crate) fn worker(from: &str, url: &str) -> Self {
+        Self::of(["worker", "--demo", from, url])
+    }
+
+    fn of<const N: usize>(arguments: [&str; N]) -> Self {
         Self {
             binary: binary("LONGSHORE_BIN"),
-            data: data.into(),
-            arguments: Vec::new(),
+            arguments: arguments.map(OsString::from).into(),
             environment: Vec::new(),
         }
+    }
+
+    fn argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
     }
 
     /// A server as people run it.
@@ -62,9 +88,8 @@ impl Launch {
     }
 
     /// Adds a kind that a command runs.
-    pub(crate) fn kind(mut self, name: &str, command: &serde_json::Value) -> Self {
-        self.arguments.push(format!("--kind={name}={command}").into());
-        self
+    pub(crate) fn kind(self, name: &str, command: &serde_json::Value) -> Self {
+        self.argument(format!("--kind={name}={command}"))
     }
 
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
@@ -90,7 +115,6 @@ impl Launch {
 
     fn spawn(&self) -> Result<Child, Failed> {
         let mut command = Command::new(&self.binary);
-        command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(&self.data);
         command.args(&self.arguments);
         command.envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -109,7 +133,7 @@ impl Launch {
                 for line in BufReader::new(pipe).split(b'\n') {
                     let Ok(line) = line else { break };
                     let line = String::from_utf8_lossy(&line).into_owned();
-                    if let Some(addr) = address(&line) {
+                    if let Some(addr) = ready_at(&line) {
                         let _ = tell.send(addr);
                     }
                     let mut text = stderr.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,8 +142,7 @@ impl Launch {
                 }
             }
         });
-        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        Ok((Server { child, addr: unknown, stderr, reader: Some(reader) }, told))
+        Ok((Server { child, addr: NOWHERE, stderr, reader: Some(reader) }, told))
     }
 
     /// Starts it, and waits until it is ready or has ended.
@@ -209,6 +232,12 @@ fn binary(variable: &str) -> PathBuf {
         .map(PathBuf::from)
         .or_else(|| option_env!("CARGO_BIN_EXE_longshore").map(PathBuf::from))
         .unwrap_or_else(|| "longshore".into())
+}
+
+/// Where it is ready, if that is what it says; a worker on a store is nowhere to be asked.
+fn ready_at(line: &str) -> Option<SocketAddr> {
+    let is_ready = line.starts_with("worker ") && line.contains(" is ready: ");
+    address(line).or(is_ready.then_some(NOWHERE))
 }
 
 /// The address in a line such as `ready: http://127.0.0.1:8080`.

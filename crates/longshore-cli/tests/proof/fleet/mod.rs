@@ -1,0 +1,14 @@
+//! Many servers on one PostgreSQL, and workers beside them: under faults all together, and one by one.
+
+mod blows;
+mod member;
+mod rig;
+mod singles;
+mod soak;
+
+pub(crate) use singles::{
+    a_killed_linked_workers_tasks_run_again, a_killed_workers_tasks_on_the_store_run_again,
+    a_linked_worker_outlives_its_server, a_stopped_server_comes_back_and_its_late_ends_are_refused,
+    sigterm_of_a_linked_worker_gives_back_uncharged,
+};
+pub(crate) use soak::three_servers_and_two_workers_under_faults;
