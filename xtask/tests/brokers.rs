@@ -71,6 +71,11 @@ mod brokers {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// A process that has ended and that nobody asked about has a number, but no folder.
+    fn runs(pid: u32) -> bool {
+        Path::new(&format!("/proc/{pid}/cwd")).exists()
+    }
+
     fn pid(note: &str) -> u32 {
         let line = note.lines().find(|line| line.contains("\"pid\"")).unwrap();
         line.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap()
@@ -109,7 +114,7 @@ mod brokers {
         let killed = pid(&yard.note());
         let status = Command::new("sh").args(["-c", &format!("kill -9 {killed}")]).status();
         assert!(status.unwrap().success());
-        while Path::new(&format!("/proc/{killed}/cwd")).exists() {
+        while runs(killed) {
             std::thread::yield_now();
         }
         assert!(yard.must("status").contains("stopped"));
@@ -125,7 +130,7 @@ mod brokers {
         yard.up();
         let server = pid(&yard.note());
         assert!(yard.must("down --purge").contains("its data removed"));
-        assert!(!Path::new(&format!("/proc/{server}")).exists());
+        assert!(!runs(server));
         assert!(!yard.postgres().exists());
         assert!(beside.exists());
         std::fs::create_dir(yard.postgres()).unwrap();
@@ -148,6 +153,47 @@ mod brokers {
         other.kill().unwrap();
         other.wait().unwrap();
         assert_eq!(ended, None);
+    }
+
+    pub(crate) async fn what_docker_started_stays_with_docker() {
+        let yard = Yard::new();
+        // A stand-in that writes down what it is asked.
+        let programs = yard.folder.path().join("programs");
+        let asked = yard.folder.path().join("asked");
+        std::fs::create_dir(&programs).unwrap();
+        let docker = programs.join("docker");
+        let script = format!(
+            "#!/bin/sh\necho \"$LONGSHORE_POSTGRES_PORT $*\" >> '{}'\n\
+             case \"$*\" in *' config '*) echo postgres:17.6;; esac\n",
+            asked.display()
+        );
+        std::fs::write(&docker, script).unwrap();
+        std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::create_dir(yard.postgres()).unwrap();
+        let port = longshore_servers::free_port().unwrap();
+        let note = format!(r#"{{"port": {port}, "version": "17.6", "by": "docker"}}"#);
+        std::fs::write(yard.postgres().join("instance.json"), note).unwrap();
+
+        let path = std::env::var("PATH").unwrap();
+        for args in [&["up"][..], &["down", "--purge"]] {
+            let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+                .arg("brokers")
+                .args(args)
+                .env("LONGSHORE_BROKERS_DIR", yard.folder.path())
+                .env("PATH", format!("{}:{path}", programs.display()))
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{args:?}: {output:?}");
+        }
+        let asked = std::fs::read_to_string(asked).unwrap();
+        let project = asked.split("--project-name ").nth(1).unwrap().split(' ').next().unwrap();
+        assert!(asked.lines().all(|call| call.contains(project)), "{asked}");
+        let called = |end: &str| asked.lines().any(|call| call.ends_with(end));
+        let up = "deploy/compose.yaml up --detach --wait --quiet-pull postgres";
+        assert!(called(up) && asked.contains(&format!("{port} compose")), "{asked}");
+        assert!(called("deploy/compose.yaml rm --force --stop --volumes postgres"), "{asked}");
+        assert!(called(&format!("volume rm --force {project}_postgres")), "{asked}");
+        assert!(!yard.postgres().exists());
     }
 
     pub(crate) async fn a_server_that_does_not_start_shows_its_log() {
@@ -179,5 +225,6 @@ longshore_conformance::needy_tests!(needs: needed, after: nothing_after, [
     brokers::a_killed_server_is_started_again_on_its_data,
     brokers::purge_removes_what_was_started_here_and_nothing_else,
     brokers::a_process_that_took_over_the_number_is_left_alone,
+    brokers::what_docker_started_stays_with_docker,
     brokers::a_server_that_does_not_start_shows_its_log,
 ]);

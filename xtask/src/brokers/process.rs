@@ -1,6 +1,7 @@
 //! A process that outlives the command which started it, and is found again.
 
 use crate::Error;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,14 @@ impl Process {
     }
 }
 
+/// Returns the number of some process that works in a folder.
+pub(crate) fn someone_in(folder: &Path) -> Option<u32> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .find(|pid| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|at| at == folder))
+}
+
 /// Looks again and again until something is so; `false` if it was not in all that time.
 pub(crate) fn until(longest: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
@@ -71,7 +80,7 @@ pub(crate) fn until(longest: Duration, mut is_so: impl FnMut() -> bool) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use super::Process;
+    use super::{Process, someone_in};
     use std::process::{Child, Command};
 
     fn sleeper() -> Child {
@@ -98,5 +107,18 @@ mod tests {
         assert!(now.is_alive());
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn whoever_works_in_a_folder_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        assert_eq!(someone_in(&folder), None);
+        let mut child = Command::new("sleep").arg("600").current_dir(&folder).spawn().unwrap();
+        let found = someone_in(&folder);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found, Some(child.id()));
+        assert_eq!(someone_in(&folder), None);
     }
 }
