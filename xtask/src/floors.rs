@@ -25,6 +25,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("longshore-kafka", DRIVER),
     ("longshore-redis", DRIVER),
     ("longshore-nats", DRIVER),
+    ("longshore-servers", CORE),
     ("longshore-conformance", TEST),
     ("longshore-runtime", ENGINE),
     ("longshore-http", DOOR),
@@ -49,8 +50,10 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("deadpool-postgres", &["longshore-postgres"]),
 ];
 
-/// Names that are on the driver's floor without being drivers.
+/// Stands on the driver's floor without being a driver.
 const CONFORMANCE: &str = "longshore-conformance";
+/// How servers to test with are started.
+const SERVERS: &str = "longshore-servers";
 /// A crate that is nothing but tests.
 const FUZZ: &str = "longshore-fuzz";
 
@@ -90,9 +93,9 @@ fn breach(name: &str, on: &str, in_tests: bool) -> Option<&'static str> {
         return (!who.contains(&name)).then_some("this crate is reserved to others of ours");
     }
     let (mine, theirs) = (floor(name)?, floor(on)?);
-    if on == CONFORMANCE {
-        let for_tests = in_tests || name == FUZZ;
-        return (!for_tests).then_some("the conformance crate is for tests only");
+    if on == CONFORMANCE || on == SERVERS {
+        let for_tests = in_tests || name == FUZZ || name == CONFORMANCE;
+        return (!for_tests).then_some("this crate is for tests only");
     }
     if is_driver(name) && is_driver(on) {
         return Some("drivers never know each other");
@@ -131,6 +134,8 @@ mod tests {
             ("longshore", "tokio-postgres"),
             ("longshore-embedded", "deadpool-postgres"),
             ("longshore-embedded", "longshore-conformance"),
+            ("longshore-postgres", "longshore-servers"),
+            ("longshore", "longshore-servers"),
             ("example-thumbnails", "longshore-runtime"),
         ] {
             assert!(breach(name, on, false).is_some(), "{name} -> {on}");
@@ -144,6 +149,7 @@ mod tests {
             ("longshore-postgres", "tokio-postgres"),
             ("longshore-http", "longshore-runtime"),
             ("longshore-runtime", "serde"),
+            ("longshore-conformance", "longshore-servers"),
         ] {
             assert_eq!(breach(name, on, false), None, "{name} -> {on}");
         }

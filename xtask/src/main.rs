@@ -1,8 +1,9 @@
-//! What a contributor runs: `cargo xtask test`, `cargo xtask floors`, `cargo xtask shim`.
+//! What a contributor runs: `cargo xtask test`, `brokers`, `floors`, `shim`.
 //!
-//! Nothing here is shipped. Each command is one file; all of them work from any folder of the
+//! Nothing here is shipped. Each command is one file or folder; all of them work from any folder of the
 //! project, on a machine with a Rust toolchain and a C compiler.
 
+mod brokers;
 mod cargo;
 mod floors;
 mod needs;
@@ -22,6 +23,15 @@ usage: cargo xtask COMMAND
                              name contains FILTER; with --install it first installs what is
                              missing on this machine (Debian packages, as root,
                              and schemathesis from PyPI)
+  brokers up [--install] [ENGINE ...]
+                             starts servers of our own (postgres), unless they run, and prints
+                             their addresses: from what is installed (with --install from
+                             Debian's packages, as root), else by docker compose. Their data are
+                             in target/brokers, or where LONGSHORE_BROKERS_DIR says
+  brokers down [--purge] [ENGINE ...]
+                             stops them, and nothing else; with --purge removes their data
+  brokers status [ENGINE ...]
+                             shows their state, address and version
   floors                     checks that crates depend only downwards, and who may name what
   shim                       compiles the library that the power-cut proofs preload, prints its path
 
@@ -45,6 +55,7 @@ fn run(args: &[String]) -> Result<bool, Error> {
     let (command, rest) = args.split_first().ok_or(USAGE)?;
     match command.as_str() {
         "test" => test::run(&test::Options::parse(rest)?),
+        "brokers" => brokers::run(&brokers::Action::parse(rest)?),
         "floors" => {
             no_more(command, rest)?;
             let found = floors::check(&cargo::metadata()?)?;
@@ -80,7 +91,7 @@ fn no_more(command: &str, rest: &[String]) -> Result<(), Error> {
 mod tests {
     #[test]
     fn a_wrong_command_is_answered_with_the_usage() {
-        for wrong in [&["tset"][..], &[], &["floors", "now"], &["test", "--instal"]] {
+        for wrong in [&["tset"][..], &[], &["floors", "now"], &["test", "--instal"], &["brokers"]] {
             let args: Vec<String> = wrong.iter().map(|arg| (*arg).to_owned()).collect();
             let error = super::run(&args).unwrap_err().to_string();
             assert!(error.contains("usage: cargo xtask"), "{wrong:?}: {error}");

@@ -3,60 +3,87 @@
 //! A test whose need is not met says so itself (*ignored, needs X*); this table only knows how to
 //! get X.
 
-use crate::{Error, schemathesis};
+use crate::{Error, brokers::engine::ENGINES, schemathesis};
 use std::process::{Command, Stdio};
 
 /// A program that some test calls.
 pub(crate) struct Need {
     /// What it is, as the ignored tests name it.
     pub(crate) what: &'static str,
-    /// A call that succeeds where it is there.
-    probe: &'static [&'static str],
+    /// How it is seen that it is there.
+    probe: Probe,
     /// The Debian packages that bring it.
-    packages: &'static [&'static str],
+    pub(crate) packages: &'static [&'static str],
 }
 
-/// Everything there is to install.
-pub(crate) const NEEDS: &[Need] = &[
-    Need { what: "a C compiler", probe: &["cc", "--version"], packages: &["gcc", "libc6-dev"] },
-    Need { what: "mount", probe: &["mount", "--version"], packages: &["mount"] },
-    Need { what: "curl", probe: &["curl", "--version"], packages: &["curl"] },
-    Need {
-        what: "PostgreSQL (the tests start servers of their own)",
-        probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb || command -v initdb"],
-        packages: &["postgresql"],
-    },
-    Need {
-        what: "Python with venv (for schemathesis, and for workers in the documents)",
-        probe: &["python3", "-c", "import ensurepip, venv"],
-        packages: &["python3", "python3-venv"],
-    },
+enum Probe {
+    /// A call that succeeds.
+    Call(&'static [&'static str]),
+    /// A look of our own.
+    Look(fn() -> bool),
+}
+
+/// Everything there is to install, beside the engines.
+const NEEDS: &[Need] = &[
+    Need::called("a C compiler", &["cc", "--version"], &["gcc", "libc6-dev"]),
+    Need::called("mount", &["mount", "--version"], &["mount"]),
+    Need::called("curl", &["curl", "--version"], &["curl"]),
+    // A server is killed and frozen with all of its processes.
+    Need::called("pkill", &["pkill", "--version"], &["procps"]),
+    Need::called(
+        "Python with venv (for schemathesis, and for workers in the documents)",
+        &["python3", "-c", "import ensurepip, venv"],
+        &["python3", "python3-venv"],
+    ),
     // Languages of the workers in `examples/workers`.
-    Need { what: "node", probe: &["node", "--version"], packages: &["nodejs"] },
-    Need { what: "go", probe: &["go", "version"], packages: &["golang-go"] },
-    Need { what: "java", probe: &["java", "--version"], packages: &["default-jdk-headless"] },
-    Need { what: "ruby", probe: &["ruby", "--version"], packages: &["ruby"] },
-    Need { what: "php", probe: &["php", "--version"], packages: &["php-cli"] },
-    Need { what: "jq", probe: &["jq", "--version"], packages: &["jq"] },
+    Need::called("node", &["node", "--version"], &["nodejs"]),
+    Need::called("go", &["go", "version"], &["golang-go"]),
+    Need::called("java", &["java", "--version"], &["default-jdk-headless"]),
+    Need::called("ruby", &["ruby", "--version"], &["ruby"]),
+    Need::called("php", &["php", "--version"], &["php-cli"]),
+    Need::called("jq", &["jq", "--version"], &["jq"]),
 ];
 
 impl Need {
+    /// Something that is there if a call of it succeeds.
+    const fn called(
+        what: &'static str,
+        call: &'static [&'static str],
+        packages: &'static [&'static str],
+    ) -> Self {
+        Self { what, probe: Probe::Call(call), packages }
+    }
+
+    /// Something that is there if it is found.
+    pub(crate) const fn found(
+        what: &'static str,
+        look: fn() -> bool,
+        packages: &'static [&'static str],
+    ) -> Self {
+        Self { what, probe: Probe::Look(look), packages }
+    }
+
     fn is_met(&self) -> bool {
-        quiet(self.probe).is_ok_and(|status| status)
+        match self.probe {
+            Probe::Call(call) => quiet(call).is_ok_and(|status| status),
+            Probe::Look(look) => look(),
+        }
     }
 }
 
 /// Installs what is missing, and says what could not be had.
 pub(crate) fn install() -> Result<(), Error> {
-    install_packages()?;
+    let engines = ENGINES.iter().map(|engine| &engine.need);
+    install_packages(&NEEDS.iter().chain(engines).collect::<Vec<_>>())?;
     if let Err(error) = schemathesis::install() {
         eprintln!("xtask: {error}; the proof that needs schemathesis will say so");
     }
     Ok(())
 }
 
-fn install_packages() -> Result<(), Error> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !need.is_met()).collect();
+/// Installs those of the needs that are not met, from Debian; says which could not be had.
+pub(crate) fn install_packages(needs: &[&Need]) -> Result<(), Error> {
+    let missing: Vec<&Need> = needs.iter().copied().filter(|need| !need.is_met()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -77,7 +104,7 @@ fn install_packages() -> Result<(), Error> {
         }
     }
     for need in missing.iter().filter(|need| !need.is_met()) {
-        eprintln!("xtask: {} could not be had; the tests that use it will say so", need.what);
+        eprintln!("xtask: {} could not be had; what uses it will say so", need.what);
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! A PostgreSQL server of the tests' own: its own port, its own data, gone when the tests are.
 //!
-//! It is made of what is installed (`initdb` and `postgres`, on the path or where Debian puts them). Started
-//! by root it runs as `postgres` or `nobody`, for it refuses to run as root. It dies with the process that
-//! started it, even if that is killed. The variable `LONGSHORE_TEST_POSTGRES_URL` names a server that is
-//! there already; such a one is never faulted.
+//! It is made of what is installed, as [`longshore_servers::postgres`] says. It dies with the process that started it,
+//! even if that is killed. The variable `LONGSHORE_TEST_POSTGRES_URL` names a server that is there already; such
+//! a one is never faulted.
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use longshore_servers::postgres::Postgres;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,8 +21,7 @@ const START: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct PostgresServer {
     folder: PathBuf,
-    programs: PathBuf,
-    user: Option<String>,
+    installed: Postgres,
     port: u16,
     process: Option<Child>,
 }
@@ -30,28 +29,18 @@ pub struct PostgresServer {
 impl PostgresServer {
     /// Starts a server with fsync on. Tells why there is none, if nothing is installed.
     pub fn start() -> Result<Self, String> {
-        let programs = programs().ok_or("PostgreSQL is not installed")?;
-        let user = unprivileged()?;
+        let installed = Postgres::installed()?;
+        // Without it a fault would hit the first of the server's processes alone.
+        if Command::new("pkill").arg("--version").stdout(Stdio::null()).status().is_err() {
+            return Err("pkill is not installed".to_owned());
+        }
         let name = format!("longshore-postgres-{}-{}", std::process::id(), fastrand::u64(..));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        let mut server = Self { folder, programs, user, port: free_port()?, process: None };
-        if let Some(user) = &server.user {
-            let owned = Command::new("chown").arg(user).arg(&server.folder).status();
-            if !owned.is_ok_and(|status| status.success()) {
-                return Err(format!("cannot give a folder to {user}"));
-            }
-        }
-        let made = server
-            .command("initdb")
-            .args(["--auth=trust", "--username=longshore", "--encoding=UTF8", "--locale=C", "-D"])
-            .arg(server.data())
-            .output()
-            .map_err(|error| error.to_string())?;
-        if !made.status.success() {
-            return Err(format!("initdb: {}", String::from_utf8_lossy(&made.stderr)));
-        }
-        server.demand_passwords()?;
+        let port = longshore_servers::free_port()?;
+        let mut server = Self { folder, installed, port, process: None };
+        server.installed.account().own(&server.folder)?;
+        server.installed.make(&server.data())?;
         server.run()?;
         Ok(server)
     }
@@ -116,14 +105,6 @@ impl PostgresServer {
         self.folder.join("data")
     }
 
-    /// Everybody is trusted, but the user `locked` needs a password.
-    fn demand_passwords(&self) -> Result<(), String> {
-        let file = self.data().join("pg_hba.conf");
-        let rules = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
-        std::fs::write(&file, format!("host all locked all scram-sha-256\n{rules}"))
-            .map_err(|error| error.to_string())
-    }
-
     fn reap(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
@@ -131,40 +112,16 @@ impl PostgresServer {
         }
     }
 
-    /// A command that runs as the server's user, and dies with this process.
-    fn command(&self, program: &str) -> Command {
-        let program = self.programs.join(program);
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]);
-        if let Some(user) = &self.user {
-            command.args(["--reuid", user, "--regid", user, "--clear-groups"]);
-        }
-        command.arg("--").arg(program).current_dir(&self.folder).stdin(Stdio::null());
-        command
-    }
-
     fn run(&mut self) -> Result<(), String> {
         let log = std::fs::File::create(self.folder.join("log")).map_err(|e| e.to_string())?;
-        let mut command = self.command("postgres");
-        command.arg("-D").arg(self.data()).stdout(Stdio::null()).stderr(log);
-        for setting in [
-            &format!("port={}", self.port),
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "max_connections=300",
-            "fsync=on",
-        ] {
-            command.args(["-c", setting]);
-        }
+        let mut command = self.installed.account().mortal(self.installed.program("postgres"));
+        command.args(Postgres::serve(&self.data(), self.port));
+        command.current_dir(&self.folder).stdout(Stdio::null()).stderr(log);
         // The death signal is bound to the thread that starts it, so that one has to stay.
         self.process = Some(keeper(command)?);
         let began = Instant::now();
         while began.elapsed() < START {
-            let ready = self
-                .command("pg_isready")
-                .args(["-q", "-h", "127.0.0.1", "-U", "longshore", "-p", &self.port.to_string()])
-                .status();
-            if ready.is_ok_and(|status| status.success()) {
+            if self.installed.is_ready(self.port) {
                 return Ok(());
             }
             if let Some(process) = &mut self.process
@@ -236,47 +193,4 @@ fn keeper(mut command: Command) -> Result<Child, String> {
         })
         .map_err(|error| error.to_string())?;
     told.recv().map_err(|error| error.to_string())?
-}
-
-/// Where `initdb` and `postgres` are: the newest of Debian's, or on the path.
-fn programs() -> Option<PathBuf> {
-    let has_both = |folder: &Path| ["initdb", "postgres"].iter().all(|p| folder.join(p).exists());
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let version = entry.file_name().to_str()?.parse().ok()?;
-            Some((version, entry.path().join("bin")))
-        })
-        .filter(|(_, folder)| has_both(folder))
-        .collect();
-    versions.sort();
-    if let Some((_, newest)) = versions.pop() {
-        return Some(newest);
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).find(|folder| has_both(folder))
-}
-
-/// The user that a server of root's runs as; nothing if this is not root.
-fn unprivileged() -> Result<Option<String>, String> {
-    let id = |args: &[&str]| {
-        let output = Command::new("id").args(args).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    if id(&["-u"]).as_deref() != Some("0") {
-        return Ok(None);
-    }
-    for user in ["postgres", "nobody"] {
-        if id(&["-u", user]).is_some() {
-            return Ok(Some(user.to_owned()));
-        }
-    }
-    Err("there is no user that PostgreSQL could run as".to_owned())
-}
-
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
 }
