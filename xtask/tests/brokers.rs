@@ -1,5 +1,7 @@
 //! `cargo xtask brokers`, with servers that it starts in a folder of the test's own.
 
+use longshore_conformance::postgres;
+
 mod brokers {
     use longshore_servers::Postgres;
     use std::os::unix::fs::PermissionsExt;
@@ -93,6 +95,23 @@ mod brokers {
         let words: Vec<&str> = status.split_whitespace().collect();
         assert_eq!(words[..3], ["postgres", "running", &first]);
         assert!(answer(&first, "SHOW server_version").starts_with(words[3]), "{status}");
+    }
+
+    pub(crate) async fn a_server_holds_no_lock_of_whoever_called_up() {
+        let yard = Yard::new();
+        let lock = yard.folder.path().join("somebodys-lock");
+        let called = Command::new("sh")
+            .args(["-c", "exec \"$0\" brokers up 3>\"$1\"", env!("CARGO_BIN_EXE_xtask")])
+            .arg(&lock)
+            .env("LONGSHORE_BROKERS_DIR", yard.folder.path())
+            .output() // which waits, as long as somebody holds its end of a pipe
+            .unwrap();
+        assert!(called.status.success(), "{called:?}");
+        let files = std::fs::read_dir(format!("/proc/{}/fd", pid(&yard.note()))).unwrap();
+        let held: Vec<_> =
+            files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok()).collect();
+        assert!(held.contains(&yard.postgres().join("log")), "{held:?}");
+        assert!(!held.contains(&lock), "{held:?}");
     }
 
     pub(crate) async fn down_keeps_the_data_and_the_address() {
@@ -210,21 +229,15 @@ mod brokers {
     }
 }
 
-/// What all of these use.
-fn needed() -> Result<(), String> {
-    longshore_servers::Postgres::installed()
-        .map(|_| ())
-        .map_err(|why| format!("needs PostgreSQL: {why}"))
-}
-
 fn nothing_after() {}
 
-longshore_conformance::needy_tests!(needs: needed, after: nothing_after, [
+longshore_conformance::needy_tests!(needs: postgres::startable, [
     brokers::up_twice_is_one_server_that_can_be_used,
+    brokers::a_server_holds_no_lock_of_whoever_called_up,
     brokers::down_keeps_the_data_and_the_address,
     brokers::a_killed_server_is_started_again_on_its_data,
     brokers::purge_removes_what_was_started_here_and_nothing_else,
     brokers::a_process_that_took_over_the_number_is_left_alone,
     brokers::what_docker_started_stays_with_docker,
     brokers::a_server_that_does_not_start_shows_its_log,
-]);
+], after: nothing_after);

@@ -30,27 +30,25 @@ pub(crate) fn trial(
 
 /// Runs tests as libtest would, with its arguments. Called by [`needy_tests!`](crate::needy_tests).
 #[doc(hidden)]
-pub fn run(need: Need, tests: &[Test]) -> ExitCode {
-    let trials = tests
+pub fn run(groups: &[(Need, &[Test])]) -> ExitCode {
+    let trials = groups
         .iter()
-        .map(|(name, check)| {
-            let check = *check;
-            trial((*name).to_owned(), need, move || check())
-        })
+        .flat_map(|(need, tests)| tests.iter().map(move |test| (*need, *test)))
+        .map(|(need, (name, check))| trial(name.to_owned(), need, move || check()))
         .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 /// Expands to the `main` of a test target (`harness = false`): tests are `async fn()`, what they need is told by a
-/// function, and another one is called after the last.
+/// function, those that need something else follow, and another function is called after the last.
 #[macro_export]
 macro_rules! needy_tests {
-    (needs: $need:path, after: $after:path, [$($module:ident :: $test:ident),* $(,)?]) => {
+    ($(needs: $need:path, [$($module:ident :: $test:ident),* $(,)?]),+, after: $after:path $(,)?) => {
         fn main() -> ::std::process::ExitCode {
-            let code = $crate::needy::run($need, &[$((
+            let code = $crate::needy::run(&[$(($need, &[$((
                 concat!(stringify!($module), "::", stringify!($test)),
                 || ::std::boxed::Box::pin($module::$test()),
-            )),*]);
+            )),*])),+]);
             $after();
             code
         }

@@ -29,11 +29,7 @@ pub struct PostgresServer {
 impl PostgresServer {
     /// Starts a server with fsync on. Tells why there is none, if nothing is installed.
     pub fn start() -> Result<Self, String> {
-        let installed = Postgres::installed()?;
-        // Without it a fault would hit the first of the server's processes alone.
-        if Command::new("pkill").arg("--version").stdout(Stdio::null()).status().is_err() {
-            return Err("pkill is not installed".to_owned());
-        }
+        let installed = installed()?;
         let name = format!("longshore-postgres-{}-{}", std::process::id(), fastrand::u64(..));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
@@ -172,12 +168,25 @@ pub fn needed() -> Result<(), String> {
     shared().map(|_| ())
 }
 
+/// Tells what is missing where a test starts a server of its own, whether one is there already or not.
+pub fn startable() -> Result<(), String> {
+    installed().map(|_| ()).map_err(|why| format!("needs PostgreSQL: {why}"))
+}
+
 /// Stops the shared server, if it was started here.
 pub fn stop_shared() {
     let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(Ok(Shared { server: Some(server), .. })) = shared {
         drop(server);
     }
+}
+
+fn installed() -> Result<Postgres, String> {
+    // Without it a fault would hit the first of the server's processes alone.
+    if Command::new("pkill").arg("--version").stdout(Stdio::null()).status().is_err() {
+        return Err("pkill is not installed".to_owned());
+    }
+    Postgres::installed()
 }
 
 /// Starts a process on a thread that lives as long as this process.

@@ -7,7 +7,14 @@ use std::process::{Command, Stdio};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Account {
     /// Nothing if it is the user who asks.
-    user: Option<String>,
+    user: Option<User>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct User {
+    name: String,
+    /// Its first group, by number: the name need not be the user's.
+    group: String,
 }
 
 impl Account {
@@ -16,8 +23,11 @@ impl Account {
         if id(&["-u"]).as_deref() != Some("0") {
             return Ok(Self { user: None });
         }
-        match users.iter().find(|user| id(&["-u", user]).is_some()) {
-            Some(user) => Ok(Self { user: Some((*user).to_owned()) }),
+        let found = users
+            .iter()
+            .find_map(|name| Some(User { name: (*name).to_owned(), group: id(&["-g", name])? }));
+        match found {
+            Some(user) => Ok(Self { user: Some(user) }),
             None => Err(format!("there is none of the users {} to run as", users.join(", "))),
         }
     }
@@ -42,13 +52,13 @@ impl Account {
     /// Gives a folder to this user. Tells it if he cannot write there all the same, because one above it is closed.
     pub fn own(&self, folder: &Path) -> Result<(), String> {
         let Some(user) = &self.user else { return Ok(()) };
-        let owned = Command::new("chown").arg(user).arg(folder).status();
+        let owned = Command::new("chown").arg(&user.name).arg(folder).status();
         if !owned.is_ok_and(|status| status.success()) {
-            return Err(format!("cannot give {} to {user}", folder.display()));
+            return Err(format!("cannot give {} to {}", folder.display(), user.name));
         }
         let reached = self.command("test").arg("-w").arg(folder).status();
         if !reached.is_ok_and(|status| status.success()) {
-            return Err(format!("{user} cannot reach {}", folder.display()));
+            return Err(format!("{} cannot reach {}", user.name, folder.display()));
         }
         Ok(())
     }
@@ -57,7 +67,7 @@ impl Account {
         let mut command = Command::new("setpriv");
         command.args(flags);
         if let Some(user) = &self.user {
-            command.args(["--reuid", user, "--regid", user, "--clear-groups"]);
+            command.args(["--reuid", &user.name, "--regid", &user.group, "--clear-groups"]);
         }
         command.arg("--").arg(program);
         command

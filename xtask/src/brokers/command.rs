@@ -3,11 +3,10 @@
 use super::compose::Compose;
 use super::engine::{ENGINES, Engine};
 use super::instance::{By, Instance};
-use super::process::{Process, until};
+use super::process::{Process, detached, until};
 use crate::{Error, cargo, needs};
 use std::fs::File;
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -185,9 +184,7 @@ impl Server {
         instance.write(&self.folder)?; // before anything else: what is noted can be removed
         installed.make(&self.folder)?;
         let log = File::create(self.folder.join("log")).map_err(Error::from)?;
-        let mut child = installed
-            .serve(&self.folder, instance.port)
-            .process_group(0) // what is typed to interrupt a command is not meant for it
+        let mut child = detached(&installed.serve(&self.folder, instance.port))
             .stdout(log.try_clone().map_err(Error::from)?)
             .stderr(log)
             .spawn()

@@ -1,12 +1,13 @@
 //! A process that outlives the command which started it, and is found again.
 
 use crate::Error;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long each signal is given.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process by its number and the moment of its start, for the number alone may be somebody else's by now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,6 +55,23 @@ impl Process {
         }
         Err(format!("process {} does not end", self.pid).into())
     }
+}
+
+/// Returns the same call, cut loose from this command: in a group of its own, so that what is typed to interrupt a
+/// command is not meant for it, and without whatever files it would inherit (the lock of somebody who waits, say).
+pub(crate) fn detached(call: &Command) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec \"$@\" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-", "sh"])
+        .arg(call.get_program())
+        .args(call.get_args())
+        .envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null())
+        .process_group(0);
+    if let Some(folder) = call.get_current_dir() {
+        command.current_dir(folder);
+    }
+    command
 }
 
 /// Returns the number of some process that works in a folder.

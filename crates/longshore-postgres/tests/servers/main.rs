@@ -11,7 +11,7 @@ mod pair;
 
 use longshore_conformance::postgres;
 
-longshore_conformance::needy_tests!(needs: postgres::needed, after: postgres::stop_shared, [
+longshore_conformance::needy_tests!(needs: postgres::needed, [
     pair::claims_of_two_servers_never_overlap,
     pair::a_limit_holds_over_two_servers,
     pair::a_lane_runs_one_at_a_time_in_order_over_two_servers,
@@ -30,16 +30,17 @@ longshore_conformance::needy_tests!(needs: postgres::needed, after: postgres::st
     duties::a_slot_fires_once_whoever_asks,
     duties::a_worker_that_falls_silent_is_shown_as_lost,
     duties::a_kind_is_known_for_long_after_its_workers,
-    outage::a_killed_database_loses_nothing_that_was_answered,
-    outage::leases_get_a_full_length_of_grace_after_an_outage,
-    outage::calls_fail_at_once_while_the_database_is_away,
     inside::what_is_submitted_in_a_transaction_is_there_if_it_is_kept,
     inside::a_step_is_done_once,
     inside::an_end_is_kept_with_the_transaction,
     inside::a_function_submits_from_any_language,
     inside::texts_with_a_nul_are_taken,
-    opening::each_way_to_fail_is_told_apart,
     opening::a_schema_of_a_later_version_is_refused,
     opening::a_table_of_somebody_else_is_left_alone,
     opening::two_servers_make_the_schema_at_the_same_time,
-]);
+], needs: postgres::startable, [
+    outage::a_killed_database_loses_nothing_that_was_answered,
+    outage::leases_get_a_full_length_of_grace_after_an_outage,
+    outage::calls_fail_at_once_while_the_database_is_away,
+    opening::each_way_to_fail_is_told_apart,
+], after: postgres::stop_shared);
