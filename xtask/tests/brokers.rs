@@ -1,4 +1,5 @@
 //! `cargo xtask brokers`, with servers that it starts in a folder of the test's own.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use longshore_conformance::postgres;
 
