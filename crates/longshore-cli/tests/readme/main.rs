@@ -11,6 +11,7 @@
 //! | `longshore dev`, `longshore serve`, `python3 …` | goes on in a terminal of its own; a `longshore` before it is stopped by SIGTERM |
 //! | `cargo run --release --` | the binary under test |
 //! | `cargo build …`, `cargo install …` | nothing: it is built |
+//! | a program of `python3` that names the number `9000` | is waited for until it listens there |
 //! | `127.0.0.1:8080`, and the number `9000` | ports of this run, there and back |
 //!
 //! What is printed is compared without white space, so that long lines may be folded. `…` stands for

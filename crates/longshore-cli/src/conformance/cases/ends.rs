@@ -6,7 +6,8 @@ use longshore::client::{BatchItem, Submit, Task};
 use longshore::core::{State, TaskId};
 use std::time::{Duration, Instant};
 
-const MESSAGE: &str = "no ink: \"blue\", ½ full";
+/// Nothing that a receiver which answers in JSON would escape.
+const MESSAGE: &str = "no ink, 7 pages left";
 /// A hundred tasks in this are no feat: a worker that is slower waits for something.
 const HUNDRED: Duration = Duration::from_secs(10);
 
