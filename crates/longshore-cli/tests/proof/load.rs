@@ -28,8 +28,9 @@ pub(crate) type Step = fn(&mut Client, &Ledger, &mut Rng) -> Option<()>;
 /// Where tasks are.
 pub(crate) const TASKS: &str = "/v1/tasks";
 
-/// How long a client that knows other servers waits for an answer.
+/// How long a client that knows other servers waits for an answer, and before it asks the next one at most.
 const ROAMING: Duration = Duration::from_secs(4);
+const ROAMING_PAUSE: Duration = Duration::from_millis(500);
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
@@ -64,7 +65,7 @@ impl Load {
         })
     }
 
-    /// Lets clients loose that know several servers: who gets no answer goes to the next one.
+    /// Lets clients loose that know several servers: whose step gives nothing goes to the next one.
     pub(crate) fn roaming(
         step: Step,
         servers: &[SocketAddr],
@@ -83,7 +84,7 @@ impl Load {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
-                std::thread::sleep(pause);
+                std::thread::sleep(ROAMING_PAUSE.mul_f64(rng.f64()));
             }
         })
     }
@@ -117,23 +118,26 @@ impl Load {
 
 /// Does one thing of all there are.
 fn step(client: &mut Client, ledger: &Ledger, rng: &mut Rng) -> Option<()> {
-    anything(client, ledger, rng, any_task)
+    match anything(client, ledger, rng, any_task) {
+        Told::Nothing => None,
+        _ => Some(()),
+    }
 }
 
-/// Does one thing of all there are; a new task is drawn by `task`.
+/// Does one thing of all there are, and returns what was told; a new task is drawn by `task`.
 pub(crate) fn anything(
     client: &mut Client,
     ledger: &Ledger,
     rng: &mut Rng,
     task: fn(&mut Rng) -> Value,
-) -> Option<()> {
+) -> Told {
     let known = ledger.known();
     let (last, any) = (known.last(), rng.choice(&known));
     match (Next::any(rng), last, any) {
         (Next::Cancel, Some(last), _) => act(client, ledger, Wanted::Cancel, &last.id),
         (Next::Retry, _, Some(any)) => act(client, ledger, Wanted::Retry, &any.id),
-        (Next::Replay, _, Some(any)) => replay(client, ledger, any).map(drop),
-        _ => submit(client, ledger, task(rng)).map(drop),
+        (Next::Replay, _, Some(any)) => told_by(replay(client, ledger, any)),
+        _ => told_by(submit(client, ledger, task(rng))),
     }
 }
 
@@ -159,8 +163,8 @@ fn replay(client: &mut Client, ledger: &Ledger, old: &Known) -> Option<Answer> {
     ask(client, ledger, request).ok()
 }
 
-/// Asks for something to be done to a task, and writes down the answer; `None` if there was none.
-pub(crate) fn act(client: &mut Client, ledger: &Ledger, wanted: Wanted, id: &str) -> Option<()> {
+/// Asks for something to be done to a task, and writes down the answer.
+fn act(client: &mut Client, ledger: &Ledger, wanted: Wanted, id: &str) -> Told {
     let word = match wanted {
         Wanted::Cancel => "cancel",
         Wanted::Retry => "retry",
@@ -168,17 +172,18 @@ pub(crate) fn act(client: &mut Client, ledger: &Ledger, wanted: Wanted, id: &str
     let sent = ledger.now();
     let answer = client.send("POST", &format!("{TASKS}/{id}/{word}"), &[], b"");
     let shown = answer.as_ref().map(Answer::data).unwrap_or_default();
+    let told = told_by(answer.ok());
     ledger.add_act(Act {
         id: id.to_owned(),
         wanted,
-        told: answer.as_ref().map_or(Told::Nothing, told),
+        told,
         run: shown["run"].as_u64().and_then(|run| u32::try_from(run).ok()),
         ended: crate::observe::has_ended(&shown),
         sent,
         answered: ledger.now(),
         journal: ledger.journal_len(),
     });
-    answer.ok().map(drop)
+    told
 }
 
 /// A request whose answer is a task.
@@ -238,6 +243,10 @@ pub(crate) fn send(client: &mut Client, key: &str, body: &Value) -> std::io::Res
 fn send_to(client: &mut Client, path: &str, key: &str, body: &Value) -> std::io::Result<Answer> {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
     client.send("POST", path, &headers, body.to_string().as_bytes())
+}
+
+fn told_by(answer: Option<Answer>) -> Told {
+    answer.map_or(Told::Nothing, |answer| told(&answer))
 }
 
 fn told(answer: &Answer) -> Told {
