@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+const HERE: &str = "sockets of this machine work";
 /// What passes arrives within this.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What has not arrived by then does not pass.
@@ -13,12 +14,12 @@ const SILENCE: Duration = Duration::from_millis(150);
 
 /// A server that says everything again, with its own name in front of each connection's answers.
 fn echo(name: u8) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").expect(HERE);
+    let addr = listener.local_addr().expect(HERE);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             std::thread::spawn(move || {
-                let (mut from, mut to) = (stream.try_clone().unwrap(), stream);
+                let (mut from, mut to) = (stream.try_clone().expect(HERE), stream);
                 // A client that is gone ends it.
                 let _ = to.write_all(&[name]).and_then(|()| std::io::copy(&mut from, &mut to));
                 let _ = to.shutdown(Shutdown::Write);
@@ -32,18 +33,18 @@ fn echo(name: u8) -> SocketAddr {
 fn connected(proxy: &Proxy) -> (TcpStream, u8) {
     let mut client = dialled(proxy);
     let mut name = [0];
-    client.read_exact(&mut name).unwrap();
+    client.read_exact(&mut name).expect(HERE);
     (client, name[0])
 }
 
 fn dialled(proxy: &Proxy) -> TcpStream {
-    let client = TcpStream::connect(proxy.addr()).unwrap();
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    let client = TcpStream::connect(proxy.addr()).expect(HERE);
+    client.set_read_timeout(Some(PATIENCE)).expect(HERE);
     client
 }
 
 fn proxied() -> (Proxy, TcpStream) {
-    let proxy = Proxy::start(echo(b'a')).unwrap();
+    let proxy = Proxy::start(echo(b'a')).expect(HERE);
     let (client, _) = connected(&proxy);
     (proxy, client)
 }
@@ -60,11 +61,11 @@ fn hear(client: &mut TcpStream, len: usize) -> std::io::Result<Vec<u8>> {
 }
 
 fn is_silent(client: &mut TcpStream) -> bool {
-    client.set_read_timeout(Some(SILENCE)).unwrap();
+    client.set_read_timeout(Some(SILENCE)).expect(HERE);
     let silent = client
         .read(&mut [0])
         .is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).expect(HERE);
     silent
 }
 

@@ -144,9 +144,10 @@ impl Dice {
         Self { rng: Rng::with_seed(seed), deck: Vec::new(), open: Vec::new(), count: 0 }
     }
 
-    /// How long until the next one.
-    pub(crate) fn pause(&mut self) -> Duration {
-        Duration::from_millis(self.rng.u64(1_500..3_500))
+    /// How long until the next one, in a run of that length: a longer one has more of everything.
+    pub(crate) fn pause(&mut self, length: Duration) -> Duration {
+        let stretched = (length.as_secs_f64() / 90.0).max(1.0);
+        Duration::from_millis(self.rng.u64(1_500..3_500)).mul_f64(stretched)
     }
 
     /// Does the next thing of the deck whose victim is well, if there is one.

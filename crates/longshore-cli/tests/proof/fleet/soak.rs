@@ -90,7 +90,7 @@ pub(crate) fn three_servers_and_two_workers_under_faults() -> Result<Completion,
     );
     // A run in which too little happened shows nothing.
     let seconds = plan.length.as_secs();
-    let (few_tasks, few_faults) = (seconds * 20, seconds / 6);
+    let (few_tasks, few_faults) = (seconds * 15, seconds / 15);
     if report.accepted < few_tasks || (faults as u64) < few_faults || lives.len() < 5 {
         let why = format!("{} tasks, {faults} faults, {} lives", report.accepted, lives.len());
         return Err(format!("too little happened: {why}").into());
@@ -102,7 +102,7 @@ pub(crate) fn three_servers_and_two_workers_under_faults() -> Result<Completion,
 fn break_it(fleet: &mut Fleet, ledger: &Ledger, plan: Plan) -> Result<usize, Failed> {
     let began = Instant::now();
     let mut dice = Dice::new(plan.seed);
-    let (mut next_blow, mut next_look) = (began + dice.pause(), began + LOOK);
+    let (mut next_blow, mut next_look) = (began + dice.pause(plan.length), began + LOOK);
     let mut observers = fleet.doors().into_iter().cycle();
     while began.elapsed() < plan.length || !dice.is_healed() {
         let now = Instant::now();
@@ -110,7 +110,7 @@ fn break_it(fleet: &mut Fleet, ledger: &Ledger, plan: Plan) -> Result<usize, Fai
         dice.heal(fleet, ledger)?;
         if now >= next_blow && began.elapsed() < plan.length {
             dice.strike(fleet, ledger)?;
-            next_blow = now + dice.pause();
+            next_blow = now + dice.pause(plan.length);
         }
         if now >= next_look {
             next_look = now + LOOK;
