@@ -1,8 +1,6 @@
 //! `cargo xtask brokers`, with servers that it starts in a folder of the test's own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
 use longshore_conformance::postgres;
 
 mod brokers {
