@@ -6,7 +6,6 @@ use longshore_conformance::postgres;
 mod brokers {
     use longshore_servers::Postgres;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
     use std::process::{Command, Output};
     use tempfile::TempDir;
 
@@ -74,9 +73,11 @@ mod brokers {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// A process that has ended and that nobody asked about has a number, but no folder.
+    /// A process that has ended and that nobody asked about has a number still.
     fn runs(pid: u32) -> bool {
-        Path::new(&format!("/proc/{pid}/cwd")).exists()
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, rest)| &rest[..1]);
+        !matches!(state, None | Some("Z" | "X"))
     }
 
     fn pid(note: &str) -> u32 {

@@ -95,10 +95,7 @@ impl Server {
     fn up(&self, install: bool) -> Result<(), Error> {
         let engine = self.engine;
         let instance = match Instance::read(&self.folder)? {
-            Some(instance) if self.runs(&instance) => {
-                self.await_readiness(&instance)?;
-                instance
-            }
+            Some(instance) if self.is_up(&instance)? => instance,
             known => self.start(known, install)?,
         };
         let url = (engine.url)(instance.port);
@@ -240,9 +237,15 @@ impl Server {
         }
     }
 
-    fn await_readiness(&self, instance: &Instance) -> Result<(), Error> {
-        if until(START, || self.is_ready(instance)) {
-            return Ok(());
+    /// Waits until it can be used, if it runs; `false` if it does not, or ends meanwhile.
+    fn is_up(&self, instance: &Instance) -> Result<bool, Error> {
+        let mut runs = false;
+        let settled = until(START, || {
+            runs = self.runs(instance);
+            !runs || self.is_ready(instance)
+        });
+        if settled {
+            return Ok(runs);
         }
         let log = self.folder.join("log");
         Err(format!("runs, but did not answer for {START:?}; its log is {}", log.display()).into())
