@@ -1,5 +1,4 @@
 //! The proxy does to a link what it is told, and nothing else.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use longshore_conformance::proxy::{Fault, Proxy, Way};
 use std::io::{ErrorKind, Read, Write};

@@ -29,6 +29,7 @@ impl Register {
         now: Timestamp,
         monotonic: Duration,
     ) -> Told {
+        self.forget_lost(monotonic);
         let drain = self.0.get(&worker.id).is_some_and(|entry| entry.drain);
         let entry = Entry { seen_at: now, seen: monotonic, lasts, drain, worker };
         self.0.insert(entry.worker.id.clone(), entry);
@@ -46,10 +47,15 @@ impl Register {
         entry.map(|entry| entry.drain = true).is_some()
     }
 
-    /// Returns all workers by name; those that have been lost for long are forgotten.
-    pub fn all(&mut self, monotonic: Duration) -> Vec<SeenWorker> {
+    fn forget_lost(&mut self, monotonic: Duration) {
         let silent = |entry: &Entry| monotonic.saturating_sub(entry.seen);
         self.0.retain(|_, entry| silent(entry) <= entry.lasts.saturating_add(LOST_SHOWN));
+    }
+
+    /// Returns all workers by name; those that have been lost for long are forgotten.
+    pub fn all(&mut self, monotonic: Duration) -> Vec<SeenWorker> {
+        self.forget_lost(monotonic);
+        let silent = |entry: &Entry| monotonic.saturating_sub(entry.seen);
         let seen = |entry: &Entry| SeenWorker {
             worker: entry.worker.clone(),
             seen_at: entry.seen_at,

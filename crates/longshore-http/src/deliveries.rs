@@ -1,8 +1,9 @@
 //! Tasks that were handed out in an answer whose arrival nobody has seen yet.
 //!
 //! An answer may be made for somebody who is gone. If it is dropped before it was written, or the connection
-//! breaks while it is written, what it held is given back at once. A connection that ends in good order, and one on
-//! which another request comes, has brought its answers over. For all else there is the end of the lease.
+//! breaks just after, what it held is given back at once. A connection that ends in good order, one that breaks
+//! later (an idle one that is closed, say), and one on which another request comes, has brought its answers over. For all
+//! else there is the end of the lease.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -13,21 +14,27 @@ use longshore_runtime::Engine;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 /// What one connection owes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Deliveries(Arc<Mutex<Vec<Owed>>>);
 
+/// A connection that breaks so long after an answer was handed to it has brought it over.
+const ON_THE_WAY: Duration = Duration::from_secs(2);
+
 #[derive(Debug)]
 struct Owed {
     leases: Vec<LeaseRef>,
     engine: Engine,
+    /// When it was handed to the connection.
+    since: Instant,
 }
 
 impl Owed {
     /// Gives back beside: whoever waits for the connection's end must not wait for the store.
     fn give_back(self) {
-        let Self { leases, engine } = self;
+        let Self { leases, engine, .. } = self;
         if let Ok(threads) = tokio::runtime::Handle::try_current() {
             tracing::debug!(tasks = leases.len(), "a worker went away; its tasks are given back");
             threads.spawn(async move { engine.outside().give_back(leases).await });
@@ -48,7 +55,8 @@ impl Deliveries {
     /// The connection broke.
     pub(crate) fn broke(&self) {
         let owed = std::mem::take(&mut *self.owed());
-        owed.into_iter().for_each(Owed::give_back);
+        let on_the_way = owed.into_iter().filter(|owed| owed.since.elapsed() < ON_THE_WAY);
+        on_the_way.for_each(Owed::give_back);
     }
 
     /// Makes the answer's body owe these leases.
@@ -58,7 +66,7 @@ impl Deliveries {
         leases: Vec<LeaseRef>,
         engine: Engine,
     ) -> Response {
-        let owed = Some(Owed { leases, engine });
+        let owed = Some(Owed { leases, engine, since: Instant::now() });
         response.map(|body| Body::new(Parcel { body, owed, ledger: self.clone() }))
     }
 }
@@ -82,7 +90,8 @@ impl hyper::body::Body for Parcel {
         if matches!(frame, Poll::Ready(Some(Ok(_)) | None))
             && let Some(owed) = self.owed.take()
         {
-            self.ledger.owed().push(owed); // from here it is on the wire
+            // From here it is on the wire.
+            self.ledger.owed().push(Owed { since: Instant::now(), ..owed });
         }
         frame
     }

@@ -109,6 +109,7 @@ impl Live {
 
     /// Asks the store which kinds workers run, and puts them in force.
     pub(crate) async fn learn(&self, store: &dyn Store) -> store::Result<()> {
+        let _alone = self.looking.lock().await;
         self.set_known(store.known_kinds().await?);
         Ok(())
     }

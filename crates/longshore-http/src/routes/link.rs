@@ -27,6 +27,9 @@ use std::time::Duration;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The longest lease, and the longest silence of a worker.
 const HOUR: Duration = Duration::from_secs(3_600);
+/// Most queues of one claim, and most tasks of each: an answer is kept in memory.
+const MOST_WANTS: usize = 100;
+const MOST_TASKS: usize = 64;
 /// A batch may hold so many bodies of tasks and results.
 const MAX_BATCH: usize = 16 * MAX_MAX_BODY;
 
@@ -36,7 +39,16 @@ pub(crate) async fn claim(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (parts, said): (_, ClaimSaid) = read(request).await?;
+    let (parts, mut said): (_, ClaimSaid) = read(request).await?;
+    if said.wants.len() > MOST_WANTS {
+        let wrong = format!("may ask for at most {MOST_WANTS} queues");
+        return Err(Problem::fields(vec![FieldError::new("wants", wrong)]));
+    }
+    let now = house.engine().live().now();
+    for want in &mut said.wants {
+        let limit = now.settings(want.queue()).limit;
+        want.within(MOST_TASKS, limit);
+    }
     for want in &said.wants {
         caller.must_cover(want.queue().as_str())?;
     }
@@ -72,7 +84,10 @@ pub(crate) async fn extend(
 ) -> Result<Response, Problem> {
     let (parts, said): (_, Vec<ExtendSaid>) = read(request).await?;
     let extends = said.into_iter().map(ExtendSaid::into_extend).collect::<Result<_, _>>();
-    let extends: Vec<Extend> = extends.map_err(garbled)?;
+    let mut extends: Vec<Extend> = extends.map_err(garbled)?;
+    for extend in &mut extends {
+        extend.lasts = extend.lasts.map(|lasts| lasts.clamp(MIN_LEASE, HOUR));
+    }
     let own = own(&house, &caller, extends.iter().map(|extend| &extend.lease)).await?;
     let asked = extends.into_iter().zip(&own).filter_map(|(extend, own)| own.then_some(extend));
     let mut held = house.store().extend(asked.collect()).await?.into_iter();

@@ -15,6 +15,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 const BEAT: Duration = Duration::from_secs(5);
 /// A server that its store has not heard of for so long is taken for dead.
 const SILENCE: Duration = Duration::from_secs(15);
+/// How long writing down progress, and holding on, may take there: the watch must go on.
+const SAY: Duration = Duration::from_secs(1);
+const HEAR: Duration = Duration::from_secs(3);
 /// A task of a lane stops so long before others may take it.
 const MARGIN: Duration = Duration::from_secs(3);
 /// Time between two looks.
@@ -41,10 +44,17 @@ pub(crate) async fn run(cx: Arc<Context>, life: Life) -> Result<(), ComponentErr
             continue;
         }
         cx.executor.check().await;
-        beat(all.iter(), &cx).await;
+        if !cx.is_one_of_many() {
+            beat(all.iter(), &cx).await;
+        } else if tokio::time::timeout(SAY, beat(all.iter(), &cx)).await.is_err() {
+            tracing::warn!("the store takes long; progress is written down later");
+        }
         if cx.is_one_of_many() && beaten.elapsed() >= BEAT {
             beaten = Instant::now();
             hold_on(&all, &cx).await;
+        }
+        if cx.is_one_of_many() {
+            stop_in_danger(&all, &cx);
         }
         for opening in all.iter().filter(|opening| is_lost(opening, &cx)) {
             give_up(opening, &cx).await;
@@ -73,15 +83,14 @@ pub(crate) async fn beat(all: impl Iterator<Item = &Arc<Opening>>, cx: &Context)
     }
 }
 
-/// Holds on to everything that runs, and hears what was asked of it. Of a lane nobody else may run a task
-/// while this one does: it is told to stop before its lease can have ended.
+/// Holds on to everything that runs, and hears what was asked of it.
 async fn hold_on(all: &[Arc<Opening>], cx: &Context) {
     let extend =
         |opening: &Arc<Opening>| Extend { lease: opening.task.lease, lasts: None, progress: None };
     let asked = Instant::now();
     let extended = cx.store.extend(all.iter().map(extend).collect());
-    let extended = tokio::time::timeout(BEAT, extended).await;
-    match extended.unwrap_or(Err(StoreError::Deadline { waited: BEAT })) {
+    let extended = tokio::time::timeout(HEAR, extended).await;
+    match extended.unwrap_or(Err(StoreError::Deadline { waited: HEAR })) {
         Ok(states) => {
             for (opening, state) in all.iter().zip(states) {
                 if let LeaseState::Held { .. } = state {
@@ -92,18 +101,23 @@ async fn hold_on(all: &[Arc<Opening>], cx: &Context) {
         }
         Err(error) => {
             tracing::warn!(%error, "leases were not held on, will be tried again");
-            let lasts = match cx.hold {
-                Hold::Lease { lasts: Some(lasts) } => lasts,
-                _ => SILENCE,
-            };
-            let in_danger = |opening: &&Arc<Opening>| {
-                opening.task.in_lane && opening.held_for() + MARGIN + BEAT >= lasts
-            };
-            for opening in all.iter().filter(in_danger) {
-                tracing::warn!(task = %opening.id(), "stops, for another worker may soon have its lane");
-                opening.ask(Asked::Lost, Duration::ZERO);
-            }
         }
+    }
+}
+
+/// Of a lane nobody else may run a task while this one does: it is told to stop before its lease can have ended.
+fn stop_in_danger(all: &[Arc<Opening>], cx: &Context) {
+    let lasts = match cx.hold {
+        Hold::Lease { lasts: Some(lasts) } => lasts,
+        _ => SILENCE,
+    };
+    let in_danger = |opening: &&Arc<Opening>| {
+        let lost = matches!(opening.asked(), Some((Asked::Lost, _)));
+        opening.task.in_lane && !lost && opening.held_for() + MARGIN >= lasts
+    };
+    for opening in all.iter().filter(in_danger) {
+        tracing::warn!(task = %opening.id(), "stops, for another worker may soon have its lane");
+        opening.ask(Asked::Lost, Duration::ZERO);
     }
 }
 

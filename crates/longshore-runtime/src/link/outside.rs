@@ -72,12 +72,35 @@ pub enum LeaseRefused {
     Store(#[from] StoreError),
 }
 
+/// Tasks that are on their way to a worker: dropped, they are given back.
+struct Hand {
+    leased: Vec<Leased>,
+    context: Arc<Context>,
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        let leases: Vec<LeaseRef> = self.leased.iter().map(|leased| leased.lease).collect();
+        if let (false, Ok(threads)) = (leases.is_empty(), tokio::runtime::Handle::try_current()) {
+            let context = self.context.clone();
+            threads.spawn(async move { give_back(leases, &context).await });
+        }
+    }
+}
+
+async fn give_back(leases: Vec<LeaseRef>, cx: &Context) {
+    let back = |lease| ending(lease, Verdict::Release, None, None);
+    if let Err(error) = cx.store.record(leases.into_iter().map(back).collect()).await {
+        tracing::warn!(%error, "tasks that did not reach their worker come back when their lease ends");
+    }
+}
+
 /// Serves workers outside of this process.
 #[derive(Debug)]
 pub struct Outside {
     context: Arc<Context>,
-    /// When each worker was noted last.
-    noted: Mutex<HashMap<Arc<str>, Instant>>,
+    /// When each worker was noted last, and whether it is to take nothing new.
+    noted: Mutex<HashMap<Arc<str>, (Instant, bool)>>,
     /// What was handed out here, for the metrics.
     given: Mutex<HashMap<Token, Given>>,
 }
@@ -100,10 +123,16 @@ impl Outside {
     /// Hands ready tasks out. Dropping the future hands out nothing.
     pub async fn lease(&self, asked: Asked) -> Result<Vec<Leased>, StoreError> {
         let cx = &self.context;
-        self.note(&asked).await?;
+        let drain = self.note(&asked).await?;
+        if drain {
+            // It is told by getting nothing.
+            tokio::time::sleep(asked.wait).await;
+            return Ok(Vec::new());
+        }
         let now = cx.live.now();
         let hold = Hold::Lease { lasts: asked.lease.map(|lease| lease.max(MIN_LEASE)) };
-        let mut leased = Vec::new();
+        // What it holds is given back if this is broken off.
+        let mut hand = Hand { leased: Vec::new(), context: cx.clone() };
         // Each queue may be asked for all; what one gives is missing in the others.
         let wants = |left: usize| {
             let want = |queue: &QueueName| Want {
@@ -118,24 +147,29 @@ impl Outside {
         };
         let claim = |wants, wait| Claim { worker: asked.worker.clone(), hold, wants, wait };
         for want in wants(asked.max) {
-            let left = asked.max - leased.len();
+            let left = asked.max - hand.leased.len();
             if left == 0 {
                 break;
             }
             let want = Want { slots: left, ..want };
-            leased.extend(cx.store.claim(claim(vec![want], Duration::ZERO)).await?);
-        }
-        if leased.is_empty() && !asked.wait.is_zero() {
-            // Whatever comes first: one queue alone may give all that there is room for.
-            let share = asked.max.div_ceil(asked.queues.len().max(1));
-            leased = cx.store.claim(claim(wants(share), asked.wait)).await?;
-            let too_many = leased.split_off(leased.len().min(asked.max));
-            if !too_many.is_empty() {
-                self.give_back(too_many.iter().map(|leased| leased.lease).collect()).await;
+            match cx.store.claim(claim(vec![want], Duration::ZERO)).await {
+                Ok(more) => hand.leased.extend(more),
+                Err(error) if hand.leased.is_empty() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "a worker's request was served in part");
+                    break;
+                }
             }
         }
-        self.remember(&leased);
-        Ok(leased)
+        if hand.leased.is_empty() && !asked.wait.is_zero() {
+            // Whatever comes first: one queue alone may give all that there is room for.
+            let share = asked.max.div_ceil(asked.queues.len().max(1));
+            hand.leased = cx.store.claim(claim(wants(share), asked.wait)).await?;
+            let leased = hand.leased.split_off(hand.leased.len().min(asked.max));
+            drop(Hand { leased, context: cx.clone() }); // more than there is room for
+        }
+        self.remember(&hand.leased);
+        Ok(std::mem::take(&mut hand.leased))
     }
 
     /// Hands tasks out to a linked worker. Dropping the future hands out nothing.
@@ -249,11 +283,7 @@ impl Outside {
 
     /// Gives tasks back that did not reach their worker.
     pub async fn give_back(&self, leases: Vec<LeaseRef>) {
-        let back = |lease| ending(lease, Verdict::Release, None, None);
-        if let Err(error) = self.context.store.record(leases.into_iter().map(back).collect()).await
-        {
-            tracing::warn!(%error, "tasks that did not reach their worker come back when their lease ends");
-        }
+        give_back(leases, &self.context).await;
     }
 
     /// Notes a success.
@@ -341,7 +371,7 @@ impl Outside {
     }
 
     /// Notes who asks, and kinds that nobody else knows.
-    async fn note(&self, asked: &Asked) -> Result<(), StoreError> {
+    async fn note(&self, asked: &Asked) -> Result<bool, StoreError> {
         let cx = &self.context;
         let registry = cx.live.registry();
         let known = |kind: &KindName| registry.kind(kind.as_str()).is_some();
@@ -352,8 +382,10 @@ impl Outside {
             .filter(|kind| !known(kind))
             .map(|kind| Kind::pulled(kind.clone()).queue(queue()).to_be_known())
             .collect();
-        if news.is_empty() && !self.is_time(&asked.worker) {
-            return Ok(());
+        if news.is_empty()
+            && let Some(drain) = self.noted_before(&asked.worker)
+        {
+            return Ok(drain);
         }
         let share = |queue: &QueueName| Share {
             queue: queue.clone(),
@@ -373,25 +405,26 @@ impl Outside {
         };
         let lasts = asked.wait + asked.lease.unwrap_or(BEYOND_TIMEOUT) + NOTED_EVERY;
         let is_new = !news.is_empty();
-        cx.store.announce(worker, news, lasts).await?;
+        let told = cx.store.announce(worker, news, lasts).await?;
+        self.noted().insert(asked.worker.clone(), (Instant::now(), told.drain));
         if is_new {
             cx.live.learn(&*cx.store).await?;
         }
-        Ok(())
+        Ok(told.drain)
     }
 
-    fn is_time(&self, worker: &Arc<str>) -> bool {
-        let now = Instant::now();
+    /// What a worker was told when it was noted just now: whether it is to take nothing new.
+    fn noted_before(&self, worker: &str) -> Option<bool> {
         let mut noted = self.noted();
-        noted.retain(|_, at| now.duration_since(*at) < NOTED_EVERY);
-        noted.insert(worker.clone(), now).is_none()
+        noted.retain(|_, (at, _)| at.elapsed() < NOTED_EVERY);
+        noted.get(worker).map(|(_, drain)| *drain)
     }
 
     fn given(&self) -> MutexGuard<'_, HashMap<Token, Given>> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn noted(&self) -> MutexGuard<'_, HashMap<Arc<str>, Instant>> {
+    fn noted(&self) -> MutexGuard<'_, HashMap<Arc<str>, (Instant, bool)>> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

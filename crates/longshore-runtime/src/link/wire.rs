@@ -57,6 +57,15 @@ impl WantSaid {
         &self.queue
     }
 
+    /// Bounds what was said: so many tasks, and the limit that the server knows.
+    pub fn within(&mut self, most: usize, limit: Option<u32>) {
+        self.slots = self.slots.min(most);
+        self.limit = match (self.limit, limit) {
+            (Some(said), Some(known)) => Some(said.min(known)),
+            (said, known) => said.or(known),
+        };
+    }
+
     /// Returns what was said, for the tasks of a tenant.
     pub fn into_want(self, tenant: TenantName) -> Want {
         let Self { queue, kinds, slots, limit } = self;

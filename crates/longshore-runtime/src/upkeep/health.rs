@@ -26,15 +26,16 @@ impl Health {
     async fn ask(&self) -> Result<StoreHealth, StoreError> {
         let began = Instant::now();
         let condition = self.store.condition().await?;
-        let latency = began.elapsed();
-        // Another process may have set something.
+        Ok(StoreHealth::Up { latency: began.elapsed(), condition })
+    }
+
+    /// Hears what others have set, and counts. Slow readers do not make a store that takes work unready.
+    async fn look(&self, used_bytes: u64) {
         let _ = self.live.refresh(&*self.store).await;
         let _ = self.live.learn(&*self.store).await;
-        // Slow readers do not make a store that takes work unready.
         if let Ok(counts) = self.store.counters().await {
-            self.telemetry.standing(&counts, condition.used_bytes);
+            self.telemetry.standing(&counts, used_bytes);
         }
-        Ok(StoreHealth::Up { latency, condition })
     }
 }
 
@@ -51,7 +52,12 @@ impl Duty for Health {
         };
         match asked {
             Ok(up) => {
+                let used_bytes = match &up {
+                    StoreHealth::Up { condition, .. } => condition.used_bytes,
+                    StoreHealth::Down { .. } => 0,
+                };
                 self.shown.send_replace(up);
+                let _ = tokio::time::timeout(PATIENCE, self.look(used_bytes)).await;
             }
             Err(error) => {
                 self.shown.send_replace(StoreHealth::Down { why: error.to_string() });
