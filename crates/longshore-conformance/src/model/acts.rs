@@ -138,8 +138,11 @@ impl Books {
             self.holders.insert(name, id);
         }
         let place = self.next_place();
+        let open_parents = self.open_among(&self.rows[i].task.parents);
         let row = &mut self.rows[i];
         row.step(Cause::Reopen);
+        // A parent that was itself reopened is waited for again.
+        row.open_parents = open_parents;
         row.place = place;
         row.ready_at = now;
         row.run_opened_at = None;

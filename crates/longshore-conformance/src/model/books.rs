@@ -11,7 +11,7 @@ use longshore_core::state::Cause;
 use longshore_core::store::{AuditLine, KnownKind, Schedule};
 use longshore_core::task::Accepted;
 use longshore_core::{Event, KindName, QueueName, State, TaskId, TenantName, Timestamp};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// (tenant, kind, unique key).
 pub(super) type UniqueName = (TenantName, KindName, String);
@@ -108,6 +108,13 @@ impl Books {
             let is_carried = self.carried.contains_key(&row.task.queue);
             row.mark = (row.ready && is_carried).then(|| row.mark.unwrap_or(Mark::Fresh));
         }
+    }
+
+    /// Those of the parents that have not ended.
+    pub(super) fn open_among(&self, parents: &[TaskId]) -> BTreeSet<TaskId> {
+        let is_open =
+            |id: &&TaskId| self.find(**id).is_some_and(|i| !self.rows[i].task.state.is_end());
+        parents.iter().filter(is_open).copied().collect()
     }
 
     /// Tells the children of what has ended, and theirs, and so on. Returns what ended that way.

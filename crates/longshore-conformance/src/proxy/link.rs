@@ -102,12 +102,14 @@ async fn forward(
         if fault != before {
             (before, passed) = (fault, 0);
         }
+        // What was told before the bytes came holds for them.
         let read = tokio::select! {
-            read = from.read(&mut buffer[..fault.piece()]) => read?,
+            biased;
             changed = heard.changed(fault) => {
                 changed?;
                 continue;
             }
+            read = from.read(&mut buffer[..fault.piece()]) => read?,
         };
         // A close does not get through a black hole either.
         heard.open(way).await?;

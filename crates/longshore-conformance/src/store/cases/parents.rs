@@ -23,6 +23,7 @@ case_list![
     a_child_that_fails_lets_its_lane_go,
     a_reopened_child_waits_for_those_that_have_not_ended,
     a_reopened_parent_is_not_waited_for_again,
+    a_reopened_child_waits_for_a_reopened_parent,
     children_outlive_a_reboot,
 ];
 
@@ -230,6 +231,17 @@ async fn a_reopened_parent_is_not_waited_for_again(t: Bench) {
     assert_eq!(t.task(id).await.blocked_by, None);
     t.cancel(parent).await.expect("cancelled again");
     assert_eq!(t.next().await, Some(id));
+}
+
+async fn a_reopened_child_waits_for_a_reopened_parent(t: Bench) {
+    let parent = t.submit(job()).await;
+    let id = t.submit(child_of(&[parent], OnParentFailure::Skip)).await;
+    t.cancel(parent).await.expect("cancelled");
+    assert_eq!(t.state(id).await, State::Cancelled);
+    t.reopen(parent).await.expect("reopened");
+    t.reopen(id).await.expect("reopened too");
+    assert_eq!(t.task(id).await.blocked_by, Some(BlockedBy::Parents));
+    assert_eq!(t.work_off().await, [parent, id]);
 }
 
 async fn children_outlive_a_reboot(t: Bench) {
