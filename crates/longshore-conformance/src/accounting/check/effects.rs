@@ -24,12 +24,14 @@ pub(super) fn check(books: &Books<'_>, rules: &Rules, report: &mut Report) {
 }
 
 fn judge_tokens(task: TaskId, effects: &[&EffectEntry], report: &mut Report) {
-    for pair in effects.windows(2) {
-        let (before, after) = (pair[0].token, pair[1].token);
-        // Equal ones were told already.
-        if after < before {
+    let mut before = None;
+    for effect in effects {
+        let after = effect.token;
+        // Equal ones were told already. Who is cut off may begin late what was taken from him.
+        if let Some(before) = before.filter(|before| after < *before && effect.inside) {
             report.token_reused.add(|| format!("{task}: token {after} came after {before}"));
         }
+        before = before.max(Some(after));
     }
     for old in effects.iter().filter(|effect| effect.recorded == Recorded::Applied) {
         let newer = |new: &&&EffectEntry| {
