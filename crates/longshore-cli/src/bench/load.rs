@@ -1,5 +1,6 @@
 //! HTTP load: as many connections as asked, each one request after the other.
 
+use super::precise::Alarm;
 use super::report::histogram;
 use crate::failure::Failure;
 use hdrhistogram::Histogram;
@@ -62,11 +63,12 @@ pub(crate) async fn post(addr: SocketAddr, kind: &str, plan: Plan) -> Result<Mea
     )
     .into_bytes()
     .into();
+    let alarm = Alarm::start()?;
     let began = Instant::now();
     let mut connections = Vec::new();
     for _ in 0..plan.connections {
         let (shared, request) = (shared.clone(), request.clone());
-        connections.push(tokio::spawn(connection(addr, request, shared, plan, began)));
+        connections.push(tokio::spawn(connection(addr, request, shared, plan, began, alarm.clone())));
     }
     tokio::time::sleep(WARM_UP).await;
     shared.warm.store(true, Ordering::Relaxed);
@@ -90,6 +92,7 @@ async fn connection(
     shared: Arc<Shared>,
     plan: Plan,
     began: Instant,
+    alarm: Alarm,
 ) -> std::io::Result<Vec<u64>> {
     let mut times = Vec::new();
     let mut stream = TcpStream::connect(addr).await?;
@@ -101,7 +104,7 @@ async fn connection(
             Some(rate) => {
                 let number = shared.next.fetch_add(1, Ordering::Relaxed);
                 let at = began + Duration::from_secs_f64(number as f64 / rate);
-                tokio::time::sleep_until(at.into()).await;
+                alarm.sleep_until(at).await;
                 at
             }
         };

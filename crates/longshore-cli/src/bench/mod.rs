@@ -7,6 +7,7 @@
 mod accept;
 mod baseline;
 mod load;
+mod precise;
 mod report;
 mod tasks;
 

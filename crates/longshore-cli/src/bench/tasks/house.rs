@@ -1,6 +1,6 @@
 //! The engine that is measured, and what its handler does.
 
-use super::precise::Alarm;
+use crate::bench::precise::Alarm;
 use crate::failure::Failure;
 use longshore::core::{KindName, Outcome, QueueName, TaskId};
 use longshore::handler::{BoxHandler, Cx, States, boxed, nothing};
@@ -42,8 +42,12 @@ impl Does {
         let made = match self {
             Self::Nothing => return Ok(nothing()),
             Self::Sleep(time) => {
-                let alarm = Alarm::start().map_err(Failure::system("cannot start threads"))?;
-                boxed(move || alarm.clone().sleep(time), &states)
+                let alarm = Alarm::start()?;
+                let sleep = move || {
+                    let alarm = alarm.clone();
+                    async move { alarm.sleep(time).await }
+                };
+                boxed(sleep, &states)
             }
             Self::Note(starts) => boxed(
                 move |cx: Cx| {

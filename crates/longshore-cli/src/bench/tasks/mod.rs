@@ -5,9 +5,9 @@
 
 mod backlog;
 mod house;
-mod precise;
 mod through;
 
+use super::precise::Alarm;
 use super::report::{Report, histogram};
 use crate::child::{resident, usage};
 use crate::failure::Failure;
@@ -153,12 +153,13 @@ impl Tasks {
     ) -> Result<(Report, u64), Failure> {
         let warm_up = self.number / 10;
         let all = self.number + warm_up;
+        let alarm = Alarm::start()?;
         let began = Instant::now();
         let mut times = histogram();
         let mut lives = tokio::task::JoinSet::new();
         for number in 0..all {
             let intended = began + Duration::from_secs_f64(number as f64 / rate);
-            tokio::time::sleep_until(intended.into()).await;
+            alarm.sleep_until(intended).await;
             let (task, engine, starts) = (self.task(number), engine.clone(), starts.clone());
             lives.spawn(async move {
                 let id = task.id;

@@ -1,6 +1,7 @@
 //! A sleep that ends when it should. The async runtime's timers go by whole milliseconds and end up to two of
 //! them late, which is more than what is measured with them.
 
+use crate::failure::Failure;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -33,16 +34,22 @@ impl Ord for Sleeper {
 
 impl Alarm {
     /// Starts the thread; it ends with the last clone.
-    pub(super) fn start() -> std::io::Result<Self> {
+    pub(super) fn start() -> Result<Self, Failure> {
         let (tell, told) = channel();
-        std::thread::Builder::new().name("alarm".into()).spawn(move || ring(&told))?;
+        std::thread::Builder::new().name("alarm".into()).spawn(move || ring(&told))
+            .map_err(Failure::system("cannot start threads"))?;
         Ok(Self(tell))
     }
 
     /// Returns after that time.
-    pub(super) async fn sleep(self, time: Duration) {
+    pub(super) async fn sleep(&self, time: Duration) {
+        self.sleep_until(Instant::now() + time).await;
+    }
+
+    /// Returns at that time, at once if it has passed.
+    pub(super) async fn sleep_until(&self, at: Instant) {
         let (tell, told) = oneshot::channel();
-        if self.0.send((Instant::now() + time, tell)).is_ok() {
+        if at > Instant::now() && self.0.send((at, tell)).is_ok() {
             let _ = told.await;
         }
     }
