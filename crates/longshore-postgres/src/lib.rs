@@ -37,6 +37,7 @@ mod tls;
 mod watch;
 
 pub use error::OpenError;
+pub use schema::erase;
 pub use options::Options;
 pub use store::PostgresStore;
 pub use tokio_postgres::Transaction;

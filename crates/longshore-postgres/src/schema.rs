@@ -91,3 +91,16 @@ pub(crate) async fn prepare(client: &mut Client, address: &Address) -> Result<()
     }
     step.commit().await.map_err(failed)
 }
+
+/// Removes the schema of that address, with all that is in it.
+pub async fn erase(url: &str) -> Result<(), OpenError> {
+    let address = Address::read(url)?;
+    let failed = |error: tokio_postgres::Error| OpenError::of(&address.shown, &error);
+    let (client, connection) = address.config.connect(address.tls.clone()).await.map_err(failed)?;
+    let driver = tokio::spawn(connection);
+    let dropped = format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", address.schema);
+    client.batch_execute(&dropped).await.map_err(failed)?;
+    drop(client);
+    let _ = driver.await; // it has nothing more to say
+    Ok(())
+}

@@ -53,6 +53,18 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     }
 }
 
+/// Removes everything that a store on a database has there; does nothing to one that keeps files.
+#[doc(hidden)]
+pub async fn erase(url: &str) -> Result<(), Error> {
+    #[cfg(feature = "postgres")]
+    if url.starts_with("postgres") {
+        let erased = longshore_postgres::erase(url).await;
+        return erased.map_err(|error| Error::Open(error.into()));
+    }
+    let _ = url;
+    Ok(())
+}
+
 /// Returns the folder in which the store at `url` keeps its files; for one that keeps none here, the
 /// working folder.
 pub(crate) fn folder(url: &str) -> std::path::PathBuf {

@@ -9,6 +9,7 @@ mod baseline;
 mod load;
 mod precise;
 mod report;
+mod scratch;
 mod tasks;
 
 use crate::failure::Failure;

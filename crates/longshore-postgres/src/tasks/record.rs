@@ -15,11 +15,13 @@ use std::collections::HashSet;
 use tokio_postgres::types::ToSql;
 
 /// One statement that is a transaction: what succeeds at its first opening, and nobody looks at.
+/// `state + 0`, so that rows are found by their places and never by what is held: that would be compared
+/// with each end.
 const SUCCEED: &str = "
 WITH ended AS (
     UPDATE tasks SET state = 4, finished_at = $1, result = e.result, lease = NULL, instance = NULL, runs = 0
     FROM unnest($2::int8[], $3::int8[], $4::uuid[], $5::bytea[]) AS e(seq, token, id, result)
-    WHERE tasks.seq = e.seq AND tasks.token = e.token AND tasks.id = e.id AND tasks.state = 2
+    WHERE tasks.seq = e.seq AND tasks.token = e.token AND tasks.id = e.id AND tasks.state + 0 = 2
       AND tasks.openings = 1 AND tasks.order_key IS NULL AND tasks.cancel_grace IS NULL AND NOT tasks.has_children
     RETURNING tasks.seq, tasks.tenant, tasks.queue, tasks.kind, coalesce(octet_length(tasks.result), 0) AS bytes
 ), counted AS (

@@ -9,6 +9,7 @@ mod through;
 
 use super::precise::Alarm;
 use super::report::{Report, histogram};
+use super::scratch::Scratch;
 use crate::child::{resident, usage};
 use crate::failure::Failure;
 use backlog::Waits;
@@ -61,6 +62,10 @@ pub(crate) struct Tasks {
     /// What those wait for.
     #[arg(long, value_enum, default_value_t = Waits::Ready)]
     backlog_is: Waits,
+    /// The store that is measured, such as postgres://localhost/test: in a schema of its own, which is removed
+    /// afterwards. Default: the embedded store.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    store: Option<String>,
     /// Keeps the data there. Default: a temporary folder in the working folder.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -87,14 +92,10 @@ impl Tasks {
     }
 
     async fn measure(&self) -> Result<(), Failure> {
-        let parent = self.data.clone().unwrap_or_else(|| PathBuf::from("."));
-        let data = tempfile::Builder::new()
-            .prefix("longshore-bench-")
-            .tempdir_in(parent)
-            .map_err(Failure::system("cannot make a folder for the data"))?;
-        let url = format!("embedded:{}", data.path().display());
+        let scratch = Scratch::make(self.store.as_deref(), self.data.as_ref())?;
+        let url = scratch.url();
         if self.backlog > 0 {
-            backlog::fill(&url, self.backlog, self.backlog_is, &self.payload()).await?;
+            backlog::fill(url, self.backlog, self.backlog_is, &self.payload()).await?;
         }
         let began = Instant::now();
         let starts = Starts::default();
@@ -103,7 +104,7 @@ impl Tasks {
             (None, Some(Span(time))) => Does::Sleep(time),
             (None, None) => Does::Nothing,
         };
-        let engine = house::engine(&url, does, self.slots.unwrap_or(self.in_flight)).await?;
+        let engine = house::engine(url, does, self.slots.unwrap_or(self.in_flight)).await?;
         let start = began.elapsed();
         let before = usage("self").0;
         let (mut report, all) = match self.rate {
@@ -127,7 +128,8 @@ impl Tasks {
             );
         }
         engine.stop(Duration::from_secs(10)).await;
-        Ok(())
+        drop(engine);
+        scratch.clear().await
     }
 
     fn payload(&self) -> Payload {

@@ -4,11 +4,11 @@
 use super::Tasks;
 use crate::bench::load::{self, Plan};
 use crate::bench::report::{Report, histogram};
+use crate::bench::scratch::Scratch;
 use crate::child::{Server, usage};
 use crate::failure::Failure;
 use longshore::Client;
 use longshore::client::{ClientError, Submit};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Connections that bring the load.
@@ -24,16 +24,12 @@ pub(super) fn measure(wish: &Tasks, seconds: f64) -> Result<Report, Failure> {
         .enable_all()
         .build()
         .map_err(Failure::system("cannot start threads"))?;
-    let folder = tempfile::Builder::new()
-        .prefix("longshore-bench-")
-        .tempdir_in(wish.data.clone().unwrap_or_else(|| ".".into()))
-        .map_err(Failure::system("cannot make a folder for the data"))?;
-    let config = folder.path().join("longshore.yaml");
-    std::fs::write(&config, configuration(wish))
+    let scratch = Scratch::make(wish.store.as_deref(), wish.data.as_ref())?;
+    let config = scratch.folder().join("longshore.yaml");
+    std::fs::write(&config, configuration(wish, scratch.url()))
         .map_err(Failure::system("cannot write a configuration"))?;
-    let shown = |path: &Path| path.display().to_string();
-    let (config, data) = (shown(&config), shown(&folder.path().join("data")));
-    let server = Server::start(&["dev", "--config", &config, "--data", &data])?;
+    let config = config.display().to_string();
+    let server = Server::start(&["dev", "--config", &config])?;
     let client = Client::connect(&format!("http://{}", server.addr)).map_err(failed)?;
     let before = (usage("self").0, server.usage().0);
     let began = Instant::now();
@@ -59,6 +55,8 @@ pub(super) fn measure(wish: &Tasks, seconds: f64) -> Result<Report, Failure> {
     report.server_cpu_us = Some(report.per_item(server_cpu.saturating_sub(before.1), all));
     report.start_ms = Some(server.start.as_secs_f64() * 1e3);
     report.peak_mib = peak as f64 / f64::from(1 << 20);
+    drop(server);
+    threads.block_on(scratch.clear())?;
     Ok(report)
 }
 
@@ -70,11 +68,12 @@ fn load_of(wish: &Tasks) -> String {
     }
 }
 
-fn configuration(wish: &Tasks) -> String {
+fn configuration(wish: &Tasks, store: &str) -> String {
     let slots = wish.slots.unwrap_or(wish.in_flight);
-    let mut text = format!("queues: {{ default: {{ slots: {slots} }} }}\n");
+    // A JSON string is YAML too.
+    let store = serde_json::to_string(store).unwrap_or_default();
+    let mut text = format!("store: {store}\nqueues: {{ default: {{ slots: {slots} }} }}\n");
     if !wish.command.is_empty() {
-        // A JSON array is YAML too.
         let argv = serde_json::to_string(&wish.command).unwrap_or_default();
         text.push_str(&format!("kinds: {{ {COMMAND}: {{ command: {argv} }} }}\n"));
     }
