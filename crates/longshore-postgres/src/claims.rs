@@ -3,7 +3,8 @@
 use crate::engine::{DEADLINE, Engine, Phase, give_up, in_time, pause};
 use crate::error::Trouble;
 use crate::jobs::{RecordAll, SetAside};
-use crate::tasks::{After, Columns, Locked, Marks, Taker, claim_want, note_claimed};
+use crate::lines::Look;
+use crate::tasks::{After, Columns, Locked, Marks, Taker, claim_want, lowest, note_claimed};
 use futures_util::future::try_join;
 use longshore_core::store::{Claim, Ending, Leased, StoreError, Want};
 use longshore_core::{Verdict, failpoint};
@@ -39,9 +40,15 @@ impl Engine {
         let claim = Arc::new(claim);
         let parked = self.hub.park(&claim);
         loop {
+            parked.begin();
             let leased = self.claim_once(claim.clone()).await?;
+            let taken = |queue: &str| leased.iter().filter(|task| task.queue.as_str() == queue).count();
+            let full = claim.wants.iter().any(|want| taken(want.queue.as_str()) >= want.slots.max(1));
+            if !full {
+                parked.end();
+            }
             if !leased.is_empty() {
-                return Ok(leased);
+                return Ok(leased); // and if it took all it could, the next one is called
             }
             let rung = tokio::time::timeout_at(until, parked.bell.notified()).await;
             if self.is_closed() {
@@ -101,6 +108,7 @@ impl Engine {
                 Err(trouble) if leased.is_empty() => return Err(trouble),
                 Err(trouble) => {
                     tracing::warn!(%trouble, "a claim was served in part");
+                    self.hub.ring(want.queue.as_str()); // for whoever can do better
                     break;
                 }
             }
@@ -117,7 +125,12 @@ impl Engine {
     ) -> Result<Vec<Leased>, Trouble> {
         let mut tries = 0;
         loop {
-            match self.try_want(phase, claim, want, reply).await {
+            let tried = self.try_want(phase, claim, want, reply).await;
+            if tried.is_err() {
+                // What it had locked may have been passed over by others.
+                self.hub.lines.doubt(want.queue.as_str());
+            }
+            match tried {
                 Ok(Ok(leased)) => return Ok(leased),
                 Ok(Err(damaged)) => self.attempt(&SetAside { seqs: damaged }).await?,
                 Err(Trouble::Again(_)) if tries < 8 => {
@@ -145,22 +158,40 @@ impl Engine {
         } else {
             None
         };
+        let look = self.hub.lines.look(&taker.queue, &taker.kinds);
+        if matches!(&look, Look::At(lines) if lines.is_empty()) {
+            return Ok(Ok(Vec::new()));
+        }
         let mut link = self.links.work().await?;
         link.soil();
+        let began = Instant::now();
         let slots = i64::try_from(want.slots).unwrap_or(i64::MAX);
         let (now, tick) = (base.clock.now(), base.clock.monotonic());
         let begin = async { Ok(link.client().batch_execute("BEGIN").await?) };
-        let rows = match want.limit {
-            None => try_join(begin, claim_want(&link, &taker, slots, now)).await?.1,
+        let found = match want.limit {
+            None => Some(try_join(begin, claim_want(&link, &taker, slots, now, &look)).await?.1),
             Some(limit) => {
                 begin.await?;
                 let number = Locked::Limit(&want.queue).number(&base.schema);
                 link.query("SELECT pg_advisory_xact_lock($1)", &[&number]).await?;
                 let room = i64::from(limit) - running(&link, want, limit).await?;
                 match room.min(slots) {
-                    room if room > 0 => claim_want(&link, &taker, room, now).await?,
-                    _ => Vec::new(),
+                    room if room > 0 => Some(claim_want(&link, &taker, room, now, &look).await?),
+                    _ => None,
                 }
+            }
+        };
+        let (queue, kinds) = (&taker.queue, &taker.kinds);
+        let rows = match (found, &look) {
+            (None, Look::At(_)) => Vec::new(),
+            (None, Look::All(_)) => {
+                self.hub.lines.doubt(queue); // nobody has looked
+                Vec::new()
+            }
+            (Some(found), Look::At(_)) => found.rows,
+            (Some(found), Look::All(number)) => {
+                self.hub.lines.seen(queue, kinds, *number, found.lines, began.elapsed());
+                found.rows
             }
         };
         if rows.is_empty() {
@@ -192,6 +223,14 @@ impl Engine {
         let (count, commit) = futures_util::future::join(count, commit).await;
         count.and(commit.map(|()| 0))?;
         link.cleanse();
+        if let Look::At(lines) = &look {
+            let lowest = lowest(&rows)?;
+            for (line, start) in lines {
+                if let Some(rank) = lowest.get(line) {
+                    self.hub.lines.served(queue, kinds, line, *start, *rank);
+                }
+            }
+        }
         self.settle(after, tick);
         Ok(Ok(leased))
     }

@@ -99,6 +99,7 @@ impl Engine {
         tasks: &[&NewTask],
     ) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
         let phase = Phase::default();
+        let now = self.base.clock.now();
         let accepted = in_time(&phase, async {
             let mut tries = 0;
             loop {
@@ -120,7 +121,8 @@ impl Engine {
         });
         let accepted = accepted.await?;
         let queues: HashSet<&QueueName> = tasks.iter().map(|task| &task.queue).collect();
-        self.hub.ring_all(queues.into_iter());
+        self.hub.lines.accepted(tasks, now, self.base.clock.now());
+        self.hub.ring_noted(queues.into_iter());
         Ok(accepted)
     }
 

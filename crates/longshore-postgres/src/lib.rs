@@ -22,6 +22,7 @@ mod groups;
 mod hub;
 mod inside;
 mod jobs;
+mod lines;
 mod links;
 mod list;
 mod open;

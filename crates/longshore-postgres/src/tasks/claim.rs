@@ -9,14 +9,17 @@ use super::marks::Marks;
 use super::sort::Sort;
 use super::spec::Spec;
 use crate::error::Trouble;
+use crate::lines::{LineName, Look};
 use crate::links::Link;
 use longshore_core::readiness::ready_at;
 use longshore_core::rescue::Runs;
 use longshore_core::store::{Hold, LeaseRef, Leased, Want};
 use longshore_core::task::Seq;
 use longshore_core::{Payload, State, TaskId, Timestamp, Token};
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// Without a length of its own, a lease lasts this much longer than the task's timeout.
 pub(super) const BEYOND_TIMEOUT: i64 = 10_000;
@@ -26,7 +29,7 @@ pub(super) const BEYOND_TIMEOUT: i64 = 10_000;
 pub(crate) struct Taker {
     pub(crate) queue: String,
     tenant: Option<String>,
-    kinds: Vec<String>,
+    pub(crate) kinds: Vec<String>,
     outside: Vec<String>,
     worker: String,
     inside: bool,
@@ -68,34 +71,25 @@ impl Taker {
     }
 }
 
-const CLAIM: &str = "
-WITH RECURSIVE line(kind, tenant, ready) AS (
-    SELECT wanted.kind, first.tenant, first.ready
-    FROM (SELECT w COLLATE \"C\" AS kind FROM unnest($2::text[]) AS w) AS wanted
-    CROSS JOIN LATERAL (
-        SELECT tenant, ready FROM tasks WHERE queue = $1 AND kind = wanted.kind AND ready > 0
-        ORDER BY tenant, ready LIMIT 1) AS first
-  UNION ALL
-    SELECT line.kind, next.tenant, next.ready
-    FROM line
-    CROSS JOIN LATERAL (
-        SELECT tenant, ready FROM tasks
-        WHERE queue = $1 AND kind = line.kind AND ready > 0 AND (tenant, ready) > (line.tenant, line.ready)
-        ORDER BY tenant, ready LIMIT 1) AS next
-), free AS MATERIALIZED (
-    SELECT kind, tenant, ready, ($3 AND ready = 2 AND NOT kind = ANY($4::text[])) AS alone
-    FROM line
-    WHERE ($12::text IS NULL OR line.tenant = $12)
+/// Hands out what the lines in `start` have, best rank first.
+macro_rules! hand_out {
+    () => {
+        "
+free AS MATERIALIZED (
+    SELECT kind, tenant, ready, rank, ($3 AND ready = 2 AND NOT kind = ANY($4::text[])) AS alone
+    FROM start
+    WHERE ($12::text IS NULL OR start.tenant = $12)
       AND NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $1)
       AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 0 AND name = $1)
-      AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 1 AND name = line.kind)
-      AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 2 AND name = line.tenant)
+      AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 1 AND name = start.kind)
+      AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 2 AND name = start.tenant)
 ), head AS (
     SELECT head.*, free.alone
     FROM free
     CROSS JOIN LATERAL (
         SELECT seq, rank, state, ready FROM tasks
         WHERE queue = $1 AND kind = free.kind AND tenant = free.tenant AND ready = free.ready AND ready > 0
+          AND rank >= free.rank
         ORDER BY rank, seq
         LIMIT CASE WHEN NOT free.alone THEN $6::int8
               WHEN $5 AND NOT EXISTS (SELECT 1 FROM tasks WHERE state = 2 AND instance = $7 AND runs = 1) THEN 1
@@ -108,16 +102,65 @@ WITH RECURSIVE line(kind, tenant, ready) AS (
     ORDER BY rank, seq LIMIT $6
 ), opened AS MATERIALIZED (
     SELECT seq, state, ready, alone, nextval('tokens') AS token FROM picked
+), leased AS (
+    UPDATE tasks SET state = 2, ready = 0, token = opened.token, worker = $8,
+        lease = CASE WHEN $9 THEN coalesce($10::int8, timeout + 10000) END,
+        instance = CASE WHEN NOT $9 THEN $7 END, renewals = 0,
+        runs = CASE WHEN opened.alone THEN 1 WHEN $3 AND NOT kind = ANY($4) THEN 0 ELSE 2 END,
+        started_at = $11, began_at = coalesce(began_at, $11), openings = openings + 1, expires_at = NULL,
+        progress = NULL
+    FROM opened WHERE tasks.seq = opened.seq
+    RETURNING tasks.seq, id, tenant, queue, kind, payload, spec, run, attempt, openings, max_attempts, timeout,
+        total_timeout, began_at, created_at, rank, priority, order_key IS NOT NULL, tasks.token, runs, lease,
+        opened.state, opened.ready
 )
-UPDATE tasks SET state = 2, ready = 0, token = opened.token, worker = $8,
-    lease = CASE WHEN $9 THEN coalesce($10::int8, timeout + 10000) END,
-    instance = CASE WHEN NOT $9 THEN $7 END, renewals = 0,
-    runs = CASE WHEN opened.alone THEN 1 WHEN $3 AND NOT kind = ANY($4) THEN 0 ELSE 2 END,
-    started_at = $11, began_at = coalesce(began_at, $11), openings = openings + 1, expires_at = NULL, progress = NULL
-FROM opened WHERE tasks.seq = opened.seq
-RETURNING tasks.seq, id, tenant, queue, kind, payload, spec, run, attempt, openings, max_attempts, timeout,
-    total_timeout, began_at, created_at, rank, priority, order_key IS NOT NULL, tasks.token, runs, lease,
-    opened.state, opened.ready";
+SELECT * FROM leased"
+    };
+}
+
+/// Begins at lines that are known.
+const CLAIM: &str = concat!(
+    "
+WITH start AS (
+    SELECT kind COLLATE \"C\" AS kind, tenant COLLATE \"C\" AS tenant, ready, rank
+    FROM unnest($2::text[], $13::text[], $14::int2[], $15::int8[]) AS known(kind, tenant, ready, rank)
+), ",
+    hand_out!()
+);
+
+/// Looks for all lines first, and tells which there are: rows without a place.
+const LOOK_AND_CLAIM: &str = concat!(
+    "
+WITH RECURSIVE start(kind, tenant, ready, rank) AS (
+    SELECT wanted.kind, first.tenant, first.ready, first.rank
+    FROM (SELECT w COLLATE \"C\" AS kind FROM unnest($2::text[]) AS w) AS wanted
+    CROSS JOIN LATERAL (
+        SELECT tenant, ready, rank FROM tasks WHERE queue = $1 AND kind = wanted.kind AND ready > 0
+        ORDER BY tenant, ready, rank, seq LIMIT 1) AS first
+  UNION ALL
+    SELECT start.kind, next.tenant, next.ready, next.rank
+    FROM start
+    CROSS JOIN LATERAL (
+        SELECT tenant, ready, rank FROM tasks
+        WHERE queue = $1 AND kind = start.kind AND ready > 0 AND (tenant, ready) > (start.tenant, start.ready)
+        ORDER BY tenant, ready, rank, seq LIMIT 1) AS next
+), ",
+    hand_out!(),
+    "
+UNION ALL
+SELECT NULL, NULL, tenant, $1, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, rank, NULL, NULL, NULL,
+    NULL, NULL, NULL, ready
+FROM start"
+);
+
+/// What a claim found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Tasks that it has now.
+    pub(crate) rows: Vec<Row>,
+    /// All lines, and the first rank in each; only from a look at all of them.
+    pub(crate) lines: Vec<(LineName, i64)>,
+}
 
 /// Hands at most `slots` ready tasks out, best rank first. Inside of a transaction that the caller began.
 pub(crate) async fn claim_want(
@@ -125,29 +168,69 @@ pub(crate) async fn claim_want(
     taker: &Taker,
     slots: i64,
     now: Timestamp,
-) -> Result<Vec<Row>, Trouble> {
+    look: &Look,
+) -> Result<Found, Trouble> {
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![
+        &taker.queue,
+        &taker.kinds,
+        &taker.inside,
+        &taker.outside,
+        &taker.suspects,
+        &slots,
+        &taker.epoch,
+        &taker.worker,
+        &taker.timed,
+        &taker.lasts,
+        &now.0,
+        &taker.tenant,
+    ];
+    let known = match look {
+        Look::All(_) => {
+            let statement = link.prepared(LOOK_AND_CLAIM).await?;
+            return found(link.client().query(&statement, &values).await?);
+        }
+        Look::At(known) => known,
+    };
+    let kinds: Vec<&str> = known.iter().map(|(line, _)| line.kind.as_str()).collect();
+    let tenants: Vec<&str> = known.iter().map(|(line, _)| line.tenant.as_str()).collect();
+    let ready: Vec<i16> = known.iter().map(|(line, _)| line.ready).collect();
+    let ranks: Vec<i64> = known.iter().map(|(_, start)| start.rank).collect();
+    values[1] = &kinds;
+    let lines: [&(dyn ToSql + Sync); 3] = [&tenants, &ready, &ranks];
+    values.extend(lines);
     let statement = link.prepared(CLAIM).await?;
-    let rows = link
-        .client()
-        .query(
-            &statement,
-            &[
-                &taker.queue,
-                &taker.kinds,
-                &taker.inside,
-                &taker.outside,
-                &taker.suspects,
-                &slots,
-                &taker.epoch,
-                &taker.worker,
-                &taker.timed,
-                &taker.lasts,
-                &now.0,
-                &taker.tenant,
-            ],
-        )
-        .await?;
-    Ok(rows)
+    let rows = link.client().query(&statement, &values).await?;
+    Ok(Found { rows, lines: Vec::new() })
+}
+
+/// Tells lines from tasks.
+fn found(all: Vec<Row>) -> Result<Found, Trouble> {
+    let mut found = Found { rows: Vec::with_capacity(all.len()), lines: Vec::new() };
+    for row in all {
+        if row.try_get::<_, Option<i64>>(0)?.is_some() {
+            found.rows.push(row);
+        } else {
+            found.lines.push((line_of(&row)?, row.try_get(15)?));
+        }
+    }
+    Ok(found)
+}
+
+/// The line that a row was taken from, or stands for.
+pub(crate) fn line_of(row: &Row) -> Result<LineName, Trouble> {
+    Ok(LineName { kind: row.try_get(4)?, tenant: row.try_get(2)?, ready: row.try_get(22)? })
+}
+
+/// The lowest rank that was handed out of each line.
+pub(crate) fn lowest(rows: &[Row]) -> Result<HashMap<LineName, i64>, Trouble> {
+    let mut lowest = HashMap::new();
+    for row in rows {
+        let rank: Option<i64> = row.try_get(15)?;
+        let rank = rank.unwrap_or(i64::MIN);
+        let least = lowest.entry(line_of(row)?).or_insert(rank);
+        *least = rank.min(*least);
+    }
+    Ok(lowest)
 }
 
 /// What a claim gave out; places of damaged tasks, if there are any, in the place of it.

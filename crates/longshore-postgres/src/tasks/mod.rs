@@ -29,7 +29,7 @@ mod workers;
 
 pub(crate) use act::Done;
 pub(crate) use attempts::read_attempts;
-pub(crate) use claim::{Taker, claim_want, note_claimed};
+pub(crate) use claim::{Taker, claim_want, lowest, note_claimed};
 pub(crate) use desk::{After, Desk, Line, Note, text};
 pub(crate) use locks::Locked;
 pub(crate) use marks::{Columns, Marks};
