@@ -1,8 +1,8 @@
 //! Group commit: requests of many callers share one transaction.
 //!
 //! A flight takes whatever waits, and while it is under way the next ones gather by themselves: nobody
-//! waits for a group to fill, and a lone request leaves at once. A few flights may be under way together, so
-//! that the database has work while the answers of one are read.
+//! waits for a group to fill, and a lone request leaves at once. A second flight joins the first once so much
+//! waits that it is worth a statement of its own: few large ones cost the database less than many small ones.
 
 use longshore_core::store::StoreError;
 use std::collections::VecDeque;
@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 /// Flights of one kind that are under way together.
 const FLIGHTS: usize = 2;
+/// With fewer waiting, one flight is enough.
+const CROWD: usize = 256;
 /// Tasks or ends in one flight, at most.
 const SEATS: usize = 1_000;
 /// Tasks or ends that may wait or be under way; who has more waits outside.
@@ -44,12 +46,14 @@ pub(crate) struct Terminal<T, A> {
 #[derive(Debug)]
 struct Hall<T, A> {
     waiting: VecDeque<Passenger<T, A>>,
+    /// Tasks or ends that wait.
+    seats: usize,
     flying: usize,
 }
 
 impl<T, A> Default for Terminal<T, A> {
     fn default() -> Self {
-        let hall = Mutex::new(Hall { waiting: VecDeque::new(), flying: 0 });
+        let hall = Mutex::new(Hall { waiting: VecDeque::new(), seats: 0, flying: 0 });
         Self { hall, room: Semaphore::new(ROOM) }
     }
 }
@@ -77,8 +81,9 @@ impl<T, A> Terminal<T, A> {
         let passenger = Passenger { load, reply, taken: taken.clone() };
         {
             let mut hall = self.hall();
+            hall.seats += passenger.load.len();
             hall.waiting.push_back(passenger);
-            if hall.flying < FLIGHTS {
+            if hall.flying == 0 || (hall.flying < FLIGHTS && hall.seats >= CROWD) {
                 hall.flying += 1;
                 drop(hall);
                 start();
@@ -102,6 +107,7 @@ impl<T, A> Terminal<T, A> {
                 break;
             }
             let Some(passenger) = hall.waiting.pop_front() else { break };
+            hall.seats -= passenger.load.len();
             if !passenger.taken.swap(true, Ordering::SeqCst) {
                 seats += passenger.load.len();
                 group.push(passenger);
