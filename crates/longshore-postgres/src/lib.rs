@@ -29,6 +29,7 @@ mod open;
 mod options;
 mod oversight;
 mod pulse;
+mod raw;
 mod schema;
 mod signal;
 mod store;
@@ -38,7 +39,10 @@ mod tls;
 mod watch;
 
 pub use error::OpenError;
+#[doc(hidden)]
 pub use schema::erase;
 pub use options::Options;
+#[doc(hidden)]
+pub use raw::Raw;
 pub use store::PostgresStore;
 pub use tokio_postgres::Transaction;

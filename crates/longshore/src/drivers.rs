@@ -53,6 +53,23 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     }
 }
 
+/// Makes a queue as somebody would write it by hand, to measure against, and connections to it.
+#[cfg(feature = "postgres")]
+#[doc(hidden)]
+pub async fn by_hand(
+    url: &str,
+    connections: usize,
+    size: usize,
+) -> Result<Vec<longshore_postgres::Raw>, Error> {
+    let failed = |error: longshore_postgres::OpenError| Error::Open(error.into());
+    longshore_postgres::Raw::make(url).await.map_err(failed)?;
+    let mut all = Vec::new();
+    for _ in 0..connections {
+        all.push(longshore_postgres::Raw::connect(url, size).await.map_err(failed)?);
+    }
+    Ok(all)
+}
+
 /// Removes everything that a store on a database has there; does nothing to one that keeps files.
 #[doc(hidden)]
 pub async fn erase(url: &str) -> Result<(), Error> {

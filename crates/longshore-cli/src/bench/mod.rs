@@ -10,6 +10,7 @@ mod load;
 mod precise;
 mod report;
 mod scratch;
+mod store;
 mod tasks;
 
 use crate::failure::Failure;
@@ -24,6 +25,8 @@ pub(crate) enum Bench {
     Accept(accept::Accept),
     /// Whole lives in process: submit, handler, success.
     Tasks(tasks::Tasks),
+    /// The store alone, held against loops over a table that somebody would write by hand.
+    Store(store::StoreAlone),
 }
 
 impl Bench {
@@ -33,6 +36,7 @@ impl Bench {
             Self::HttpBaseline(baseline) => baseline.run(),
             Self::Accept(accept) => accept.run(),
             Self::Tasks(tasks) => tasks.run(),
+            Self::Store(store) => store.run(),
         }
     }
 }

@@ -3,14 +3,17 @@
 use super::accept::{accepted, state_of};
 use super::desk::{Desk, Line, millis};
 use super::end::failure_number;
+use super::marks::{self, Marks};
+use super::sort::Sort;
 use super::spec::Spec;
 use crate::base::Base;
 use crate::error::Trouble;
 use crate::links::Link;
 use longshore_core::store::Refused;
 use longshore_core::task::Accepted;
-use longshore_core::{NewTask, Timestamp};
+use longshore_core::{NewTask, State, Timestamp};
 use std::collections::HashSet;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 /// Whether a task needs nothing but a row: no look at others, and nobody looks at it.
@@ -26,9 +29,10 @@ fn needs_a_row_alone(task: &NewTask) -> bool {
         && task.backlog.is_none()
 }
 
-/// One statement that is a transaction: rows, counters, and marks of carried queues.
-const ACCEPT: &str = "
-WITH new AS (
+/// The rows of new tasks.
+macro_rules! insert {
+    () => {
+        "
     INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, due, expires_at, priority, max_attempts,
         created_at, run_at, timeout, total_timeout, expires_in, on_parent_failure, group_id, spec, payload)
     SELECT nextval('task_seq'), n.id, n.tenant, n.queue, n.kind,
@@ -40,19 +44,48 @@ WITH new AS (
     FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::int8[], $7::int2[], $8::int4[], $9::int8[],
         $10::int8[], $11::int8[], $12::int2[], $13::uuid[], $14::text[], $15::bytea[])
         AS n(id, tenant, queue, kind, run_at, priority, max_attempts, timeout, total_timeout, expires_in,
-             on_failure, group_id, spec, payload)
-    ON CONFLICT (id) DO NOTHING
+             on_failure, group_id, spec, payload)"
+    };
+}
+
+/// Marks of carried queues.
+macro_rules! mark {
+    () => {
+        "marked AS (
+    INSERT INTO outbox(seq, queue, relayed)
+    SELECT seq, queue, false FROM new WHERE ready > 0 AND queue IN (SELECT queue FROM carriers)
+)"
+    };
+}
+
+/// One statement that is a transaction: rows, counters, and marks. It fails if an id is taken.
+const ACCEPT_NEW: &str = concat!(
+    "WITH new AS (",
+    insert!(),
+    " RETURNING seq, queue, ready
+), counted AS (
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+    SELECT * FROM unnest($16::int8[], $17::int8[], $18::int2[], $19::text[], $20::text[], $21::text[])
+), ",
+    mark!(),
+    " SELECT 1 WHERE false"
+);
+
+/// The same, and tells which ids were not taken.
+const ACCEPT: &str = concat!(
+    "WITH new AS (",
+    insert!(),
+    " ON CONFLICT (id) DO NOTHING
     RETURNING seq, id, tenant, queue, kind, state, ready, octet_length(payload) AS bytes
 ), counted AS (
     INSERT INTO counts(n, bytes, state, tenant, queue, kind)
     SELECT count(*), sum(bytes + 400)::int8, state, tenant, queue, kind FROM new GROUP BY state, tenant, queue, kind
     UNION ALL
     SELECT count(*), 0, 8, tenant, queue, kind FROM new WHERE ready > 0 GROUP BY tenant, queue, kind
-), marked AS (
-    INSERT INTO outbox(seq, queue, relayed)
-    SELECT seq, queue, false FROM new WHERE ready > 0 AND queue IN (SELECT queue FROM carriers)
-)
-SELECT id FROM new";
+), ",
+    mark!(),
+    " SELECT id FROM new"
+);
 
 #[derive(Default)]
 struct Columns<'t> {
@@ -73,6 +106,14 @@ struct Columns<'t> {
 }
 
 impl<'t> Columns<'t> {
+    fn of(tasks: &[&'t NewTask]) -> Result<Self, Trouble> {
+        let mut columns = Self::default();
+        for task in tasks {
+            columns.push(task)?;
+        }
+        Ok(columns)
+    }
+
     fn push(&mut self, task: &'t NewTask) -> Result<(), Trouble> {
         self.ids.push(task.id.0);
         self.tenants.push(task.tenant.as_str());
@@ -90,6 +131,26 @@ impl<'t> Columns<'t> {
         self.payloads.push(task.payload.as_bytes());
         Ok(())
     }
+
+    fn values(&self, now: &'t i64) -> [&(dyn ToSql + Sync); 15] {
+        [
+            now,
+            &self.ids,
+            &self.tenants,
+            &self.queues,
+            &self.kinds,
+            &self.run_at,
+            &self.priority,
+            &self.max_attempts,
+            &self.timeout,
+            &self.total_timeout,
+            &self.expires_in,
+            &self.on_failure,
+            &self.groups,
+            &self.specs,
+            &self.payloads,
+        ]
+    }
 }
 
 /// Accepts plain tasks by one statement, which commits itself.
@@ -98,7 +159,43 @@ pub(crate) async fn plain_accepts(
     base: &Base,
     tasks: &[&NewTask],
 ) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
-    accept_at_once(Line::Ours(link), base, base.clock.now(), tasks, true).await
+    let now = base.clock.now();
+    let columns = Columns::of(tasks)?;
+    let counts = counts_of(tasks, now);
+    let mut values = columns.values(&now.0).to_vec();
+    values.extend(counts.values());
+    let statement = link.prepared(ACCEPT_NEW).await?;
+    match link.client().execute(&statement, &values).await {
+        Ok(_) => {
+            Ok(tasks.iter().map(|task| Ok(accepted(task, now, base, state_of(task, now)))).collect())
+        }
+        // An id is taken: nothing was done, and now it is asked which.
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            accept_at_once(Line::Ours(link), base, now, tasks, true).await
+        }
+        Err(error) => Err(Trouble::of_commit(&error)),
+    }
+}
+
+/// What new tasks add to the counters.
+fn counts_of(tasks: &[&NewTask], now: Timestamp) -> marks::Columns {
+    let mut marks = Marks::default();
+    let mut sort = tasks.first().map(|task| Sort::of(task));
+    for task in tasks {
+        let fits = |sort: &Sort| {
+            sort.kind == task.kind && sort.queue == task.queue && sort.tenant == task.tenant
+        };
+        let sort = match &mut sort {
+            Some(sort) if fits(sort) => sort,
+            other => other.insert(Sort::of(task)),
+        };
+        let state = state_of(task, now);
+        marks.count(sort, state as u8, 1);
+        let bytes = i64::try_from(task.payload.as_bytes().len()).unwrap_or(i64::MAX);
+        marks.weigh(sort, state as u8, bytes.saturating_add(marks::ROW_BYTES));
+        marks.count_ready(sort, u8::from(state == State::Pending), 1);
+    }
+    marks.take()
 }
 
 /// Accepts tasks that need nothing but a row (and whose keys, if they have any, were looked up).
@@ -109,27 +206,8 @@ async fn accept_at_once(
     tasks: &[&NewTask],
     commits: bool,
 ) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
-    let mut columns = Columns::default();
-    for task in tasks {
-        columns.push(task)?;
-    }
-    let values: [&(dyn ToSql + Sync); 15] = [
-        &now.0,
-        &columns.ids,
-        &columns.tenants,
-        &columns.queues,
-        &columns.kinds,
-        &columns.run_at,
-        &columns.priority,
-        &columns.max_attempts,
-        &columns.timeout,
-        &columns.total_timeout,
-        &columns.expires_in,
-        &columns.on_failure,
-        &columns.groups,
-        &columns.specs,
-        &columns.payloads,
-    ];
+    let columns = Columns::of(tasks)?;
+    let values = columns.values(&now.0);
     let rows = line.query(ACCEPT, &values, commits).await?;
     let mut made = HashSet::with_capacity(rows.len());
     for row in &rows {
