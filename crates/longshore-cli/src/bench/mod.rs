@@ -8,6 +8,7 @@ mod accept;
 mod baseline;
 mod load;
 mod precise;
+mod pull;
 mod report;
 mod scratch;
 mod store;
@@ -25,6 +26,8 @@ pub(crate) enum Bench {
     Accept(accept::Accept),
     /// Whole lives in process: submit, handler, success.
     Tasks(tasks::Tasks),
+    /// Workers that lease over HTTP, a batch at a time.
+    Pull(pull::Pull),
     /// The store alone, held against loops over a table that somebody would write by hand.
     Store(store::StoreAlone),
 }
@@ -36,6 +39,7 @@ impl Bench {
             Self::HttpBaseline(baseline) => baseline.run(),
             Self::Accept(accept) => accept.run(),
             Self::Tasks(tasks) => tasks.run(),
+            Self::Pull(pull) => pull.run(),
             Self::Store(store) => store.run(),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use longshore::drivers;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// An empty store, at an address.
 #[derive(Debug)]
@@ -38,9 +38,14 @@ impl Scratch {
         &self.url
     }
 
-    /// Returns a folder of its own.
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Writes a configuration that names the store, with that text behind it; returns its path.
+    pub(super) fn configure(&self, text: &str) -> Result<String, Failure> {
+        let path = self.folder.path().join("longshore.yaml");
+        // A JSON string is YAML too.
+        let store = serde_json::to_string(&self.url).unwrap_or_default();
+        std::fs::write(&path, format!("store: {store}\n{text}"))
+            .map_err(Failure::system("cannot write a configuration"))?;
+        Ok(path.display().to_string())
     }
 
     /// Leaves nothing behind.

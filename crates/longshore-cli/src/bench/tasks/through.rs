@@ -25,10 +25,7 @@ pub(super) fn measure(wish: &Tasks, seconds: f64) -> Result<Report, Failure> {
         .build()
         .map_err(Failure::system("cannot start threads"))?;
     let scratch = Scratch::make(wish.store.as_deref(), wish.data.as_ref())?;
-    let config = scratch.folder().join("longshore.yaml");
-    std::fs::write(&config, configuration(wish, scratch.url()))
-        .map_err(Failure::system("cannot write a configuration"))?;
-    let config = config.display().to_string();
+    let config = scratch.configure(&configuration(wish))?;
     let server = Server::start(&["dev", "--config", &config])?;
     let client = Client::connect(&format!("http://{}", server.addr)).map_err(failed)?;
     let before = (usage("self").0, server.usage().0);
@@ -68,12 +65,11 @@ fn load_of(wish: &Tasks) -> String {
     }
 }
 
-fn configuration(wish: &Tasks, store: &str) -> String {
+fn configuration(wish: &Tasks) -> String {
     let slots = wish.slots.unwrap_or(wish.in_flight);
-    // A JSON string is YAML too.
-    let store = serde_json::to_string(store).unwrap_or_default();
-    let mut text = format!("store: {store}\nqueues: {{ default: {{ slots: {slots} }} }}\n");
+    let mut text = format!("queues: {{ default: {{ slots: {slots} }} }}\n");
     if !wish.command.is_empty() {
+        // A JSON array is YAML too.
         let argv = serde_json::to_string(&wish.command).unwrap_or_default();
         text.push_str(&format!("kinds: {{ {COMMAND}: {{ command: {argv} }} }}\n"));
     }
