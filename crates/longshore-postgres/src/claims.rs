@@ -12,6 +12,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+/// A claim that waits for longer need not look first where another one looked in vain: whatever comes rings, and what
+/// does not ring is found by a [look](crate::signal) that comes sooner.
+const PATIENT: Duration = Duration::from_secs(5);
 /// The longest that a claim waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
@@ -38,10 +41,15 @@ impl Engine {
         let until = Instant::now() + claim.wait.min(LONGEST_WAIT);
         let claim = Arc::new(claim);
         let parked = self.hub.park(&claim);
+        let mut looks = claim.wait < PATIENT || !self.hub.is_vain(&claim);
         loop {
-            let leased = self.claim_once(claim.clone()).await?;
-            if !leased.is_empty() {
-                return Ok(leased);
+            if std::mem::replace(&mut looks, true) {
+                let rings = self.hub.rings();
+                let leased = self.claim_once(claim.clone()).await?;
+                if !leased.is_empty() {
+                    return Ok(leased);
+                }
+                self.hub.note_vain(&claim, rings);
             }
             let rung = tokio::time::timeout_at(until, parked.bell.notified()).await;
             if self.is_closed() {

@@ -4,7 +4,8 @@ use crate::base::Base;
 use crate::error::Trouble;
 use crate::hub::Hub;
 use crate::links::{Link, Links};
-use crate::pulse::Pulse;
+use crate::proof::Proof;
+use crate::pulse::{Beat, Pulse};
 use crate::tasks::{After, Desk, Line, Note, PruneCursor};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -32,6 +33,9 @@ const CALLS: u32 = 1 << 20;
 pub(crate) trait Job: Send + 'static {
     /// What it is answered with.
     type Answer: Send + 'static;
+    /// Whether it is one statement that commits itself. Done twice, or without anybody learning of it, it must do
+    /// no harm.
+    const ALONE: bool = false;
 
     /// Does it. May be called again if nothing of it was kept.
     async fn apply(&self, desk: &mut Desk<'_>) -> Result<Self::Answer, Trouble>;
@@ -50,6 +54,7 @@ pub(crate) struct Engine {
     pub(crate) links: Links,
     pub(crate) hub: Hub,
     pub(crate) pulse: Pulse,
+    pub(crate) proof: Proof,
     pub(crate) accepts: Accepts,
     pub(crate) records: Records,
     pub(crate) handle: Handle,
@@ -93,6 +98,7 @@ impl Engine {
             links,
             hub: Hub::default(),
             pulse,
+            proof: Proof::default(),
             accepts: Accepts::default(),
             records: Records::default(),
             handle,
@@ -157,7 +163,8 @@ impl Engine {
     /// The same, and tells what was in the way.
     pub(crate) async fn attempt<J: Job + Sync>(&self, job: &J) -> Result<J::Answer, Trouble> {
         let phase = Phase::default();
-        in_time(&phase, self.again(&phase, job)).await
+        let done = in_time(&phase, self.again(&phase, job)).await;
+        done.inspect_err(|trouble| self.proof.doubt(trouble))
     }
 
     async fn again<J: Job + Sync>(&self, phase: &Phase, job: &J) -> Result<J::Answer, Trouble> {
@@ -177,6 +184,14 @@ impl Engine {
     async fn transact<J: Job + Sync>(&self, phase: &Phase, job: &J) -> Result<J::Answer, Trouble> {
         let mut link = self.links.work().await?;
         link.soil();
+        if J::ALONE {
+            let mut desk = Desk::new(Line::Ours(&link), self.base.clone());
+            let answer = job.apply(&mut desk).await?;
+            let (after, tick) = (desk.after, desk.tick);
+            link.cleanse();
+            self.settle(after, tick);
+            return Ok(answer);
+        }
         failpoint::pass("store.before_begin")?;
         // Whoever lets a broker carry a queue waits for all that lock the table so.
         link.client().batch_execute("BEGIN; LOCK TABLE tasks IN ROW EXCLUSIVE MODE").await?;
@@ -214,7 +229,9 @@ impl Engine {
                     Note::Cancel { held, version, grace } => {
                         watch.cancel(held, version, grace, tick);
                     }
-                    Note::Term { name, count } => watch.terms.set(name, count, tick),
+                    Note::Term { name, holder, lasts, count } => {
+                        watch.set_term(name, holder, count, lasts, tick);
+                    }
                     Note::Worker { id, said } => watch.workers.set(id, said, tick),
                 }
             }
@@ -223,6 +240,15 @@ impl Engine {
             self.base.note_suspect();
         }
         self.base.count_set_aside(after.set_aside);
+        if after.is_written {
+            self.proof.note_write();
+        }
+        if after.beats {
+            self.pulse.beat(Beat::Along);
+        }
+        if after.stirs {
+            self.hub.stir();
+        }
         if after.wake_all {
             self.hub.ring_everybody();
         } else {

@@ -118,7 +118,8 @@ impl Engine {
                 pause(tries).await;
             }
         });
-        let accepted = accepted.await?;
+        let accepted = accepted.await.inspect_err(|trouble| self.proof.doubt(trouble))?;
+        self.proof.note_write();
         let queues: HashSet<&QueueName> = tasks.iter().map(|task| &task.queue).collect();
         self.hub.ring_all(queues.into_iter());
         Ok(accepted)
@@ -235,7 +236,8 @@ impl Engine {
                 pause(tries).await;
             }
         });
-        let (done, queues) = recorded.await?;
+        let recorded = recorded.await.inspect_err(|trouble| self.proof.doubt(trouble));
+        let (done, queues) = recorded?;
         queues.iter().for_each(|queue| self.hub.tell_of_room(queue.as_str()));
         Ok(done)
     }

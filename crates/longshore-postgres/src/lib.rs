@@ -27,6 +27,8 @@ mod list;
 mod open;
 mod options;
 mod oversight;
+mod overview;
+mod proof;
 mod pulse;
 mod schema;
 mod signal;
