@@ -45,6 +45,14 @@ pub struct Rate {
     pub per: Duration,
 }
 
+impl Rate {
+    /// Returns the one of two that lets fewer go.
+    pub fn slower(self, other: Self) -> Self {
+        let each = |rate: Self| rate.per.as_secs_f64() / f64::from(rate.count.max(1));
+        if each(other) > each(self) { other } else { self }
+    }
+}
+
 /// The text is no rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

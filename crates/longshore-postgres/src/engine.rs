@@ -2,6 +2,7 @@
 
 use crate::base::Base;
 use crate::error::Trouble;
+use crate::gates::Gates;
 use crate::hub::Hub;
 use crate::links::{Link, Links};
 use crate::proof::Proof;
@@ -53,6 +54,7 @@ pub(crate) struct Engine {
     pub(crate) base: Arc<Base>,
     pub(crate) links: Links,
     pub(crate) hub: Hub,
+    pub(crate) gates: Gates,
     pub(crate) pulse: Pulse,
     pub(crate) proof: Proof,
     pub(crate) accepts: Accepts,
@@ -97,6 +99,7 @@ impl Engine {
             base,
             links,
             hub: Hub::default(),
+            gates: Gates::default(),
             pulse,
             proof: Proof::default(),
             accepts: Accepts::default(),

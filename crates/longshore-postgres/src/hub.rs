@@ -236,6 +236,7 @@ mod tests {
             outside: [].into(),
             slots,
             limit: None,
+            rate: None,
         };
         let wait = Duration::from_secs(20);
         Claim { worker: "w".into(), hold: Hold::Process, wants: vec![want], wait }

@@ -14,10 +14,12 @@
 
 mod audit;
 mod base;
+mod bounds;
 mod claims;
 mod engine;
 mod error;
 mod flight;
+mod gates;
 mod groups;
 mod hub;
 mod inside;
