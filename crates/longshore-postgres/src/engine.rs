@@ -69,6 +69,15 @@ pub(crate) struct Engine {
     calls: Semaphore,
 }
 
+/// Which connections a question takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Those for reading: long lists may keep all of them busy.
+    Reading,
+    /// Those for work: for what must not wait for lists.
+    Work,
+}
+
 /// Whether a transaction is being committed: then its outcome may be unknown.
 #[derive(Debug, Default)]
 pub(crate) struct Phase(AtomicBool);
@@ -267,11 +276,25 @@ impl Engine {
         + Send
         + 'static,
     ) -> Result<T, StoreError> {
+        self.ask_over(Way::Reading, question).await
+    }
+
+    /// The same, over connections of that sort.
+    pub(crate) async fn ask_over<T: Send + 'static>(
+        self: &Arc<Self>,
+        way: Way,
+        question: impl FnOnce(Arc<Self>, Link) -> BoxFuture<'static, Result<T, Trouble>>
+        + Send
+        + 'static,
+    ) -> Result<T, StoreError> {
         let _call = self.enter().await?;
         let engine = self.clone();
         let asked = async move {
             let answer = async {
-                let link = engine.links.read().await?;
+                let link = match way {
+                    Way::Reading => engine.links.read().await?,
+                    Way::Work => engine.links.work().await?,
+                };
                 question(engine.clone(), link).await
             };
             in_time(&Phase::default(), answer).await.map_err(|trouble| trouble.into_error(DEADLINE))

@@ -5,7 +5,7 @@
 use crate::engine::Engine;
 use crate::error::Trouble;
 use crate::links::Link;
-use crate::oversight::{kind, queue, tenant};
+use crate::oversight::{kind, note_control, queue, tenant};
 use crate::survey::{Survey, length, look};
 use crate::tasks::{count_of_term, known_since};
 use longshore_core::store::{Agenda, Count, Overview};
@@ -44,13 +44,13 @@ pub(crate) async fn take(engine: &Engine, link: &Link) -> Result<(Survey, Overvi
     for row in &rows {
         match row.try_get::<_, i16>(0)? {
             5 => note_term(engine, row)?,
-            6 => crate::oversight::note_control(
+            6 => told(note_control(
                 &mut overview.controls,
                 row.try_get(1)?,
                 row.try_get(7)?,
                 row.try_get(8)?,
-            )?,
-            7 => overview.kinds.push(serde_json::from_str(row.try_get(7)?)?),
+            )),
+            7 => told(serde_json::from_str(row.try_get(7)?).map(|kind| overview.kinds.push(kind))),
             8 => {
                 used_bytes += row.try_get::<_, i64>(3)?;
                 overview.counts.extend(count(row)?);
@@ -66,6 +66,13 @@ pub(crate) async fn take(engine: &Engine, link: &Link) -> Result<(Survey, Overvi
     overview.condition.set_aside = base.set_aside();
     overview.agenda.abandoned = !survey.is_calm() || survey.is_littered();
     Ok((survey, overview))
+}
+
+/// What a later version wrote and this one cannot read is left out: that the rest is known matters more.
+fn told(read: Result<(), impl std::fmt::Display>) {
+    if let Err(error) = read {
+        tracing::warn!(%error, "a kind or a setting in the database cannot be read; it is left out");
+    }
 }
 
 fn note_term(engine: &Engine, row: &Row) -> Result<(), Trouble> {

@@ -1,6 +1,6 @@
 //! The store as the floors above see it.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Way};
 use crate::error::{OpenError, Trouble};
 use crate::jobs::*;
 use crate::open;
@@ -302,7 +302,9 @@ impl Lifecycle for PostgresStore {
         let seen = self.before_a_look();
         let taken = self
             .engine
-            .ask(|engine, link| Box::pin(async move { overview::take(&engine, &link).await }))
+            .ask_over(Way::Work, |engine, link| {
+                Box::pin(async move { overview::take(&engine, &link).await })
+            })
             .await;
         let (survey, mut overview) = taken.inspect_err(|_| self.engine.pulse.note_absence())?;
         self.after_a_look(&survey, seen);

@@ -32,6 +32,7 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     duties::a_worker_that_falls_silent_is_shown_as_lost,
     duties::a_kind_is_known_for_long_after_its_workers,
     overview::an_overview_says_what_each_question_says,
+    overview::what_a_later_version_wrote_does_not_hide_the_rest,
     overview::what_is_set_at_one_server_stirs_the_others,
     overview::a_word_of_a_worker_is_a_sign_of_life_of_its_server,
     overview::a_leader_that_stopped_is_succeeded_after_its_term,

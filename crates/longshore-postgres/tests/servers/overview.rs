@@ -98,6 +98,25 @@ pub(crate) async fn an_overview_says_what_each_question_says() {
     assert!(overview(&b).await.agenda.abandoned, "nothing was heard of the other one");
 }
 
+pub(crate) async fn what_a_later_version_wrote_does_not_hide_the_rest() {
+    let (url, clock) = (fresh_url(), Arc::new(ManualClock::default()));
+    let store = open_at(&url, &clock).await;
+    submit(&store, job()).await;
+    store.announce(worker(&*clock), vec![kind()], 15 * SECOND).await.expect("it answers");
+    set(&store, ActKind::Pause(Scope::Queue(QueueName::default()))).await;
+    let later = connect(&url).await;
+    later
+        .batch_execute(
+            "INSERT INTO kinds(name, kind, seen_at) VALUES ('later', '{\"slots\":\"?\"}', 1::bigint << 60);
+             INSERT INTO settings(queue, settings) VALUES ('later', '{\"slots\":\"?\"}')",
+        )
+        .await
+        .expect("written");
+    let seen = overview(&store).await;
+    assert_eq!((seen.kinds.len(), seen.counts.len()), (1, 1));
+    assert_eq!((seen.controls.paused.len(), seen.controls.queues.len()), (1, 0));
+}
+
 pub(crate) async fn what_is_set_at_one_server_stirs_the_others() {
     let url = fresh_url();
     let [a, b] = [open(&url).await, open(&url).await];
