@@ -56,6 +56,17 @@ impl PostgresServer {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
+    /// Returns its address for those whose every statement it is to write into its [log](Self::log).
+    pub fn url_logged(&self) -> String {
+        format!("{}?options=-c%20log_statement%3Dall", self.url())
+    }
+
+    /// Returns what it has logged so far.
+    pub fn log(&self) -> String {
+        let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// Kills it as a power cut would: none of its processes has a say.
     pub fn kill(&mut self) {
         // The children of the postmaster die with the memory they share, but only once they notice.

@@ -45,6 +45,14 @@ pub struct Rate {
     pub per: Duration,
 }
 
+impl Rate {
+    /// Returns the one of two that lets fewer go.
+    pub fn slower(self, other: Self) -> Self {
+        let each = |rate: Self| rate.per.as_secs_f64() / f64::from(rate.count.max(1));
+        if each(other) > each(self) { other } else { self }
+    }
+}
+
 /// The text is no rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -111,7 +119,7 @@ pub struct QueueSettings {
     /// Tasks that run at a time over all processes, at least 1. Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Tasks that are handed out in a time. Default: no limit.
+    /// Tasks that are handed out in a time over all processes. Default: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
     /// Tasks that may wait, at least 1: with so many, accepts are refused. Default: no limit.

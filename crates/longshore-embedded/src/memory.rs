@@ -5,6 +5,7 @@
 
 use crate::lanes::Lanes;
 use crate::names::NameId;
+use longshore_core::bucket::Bucket;
 use longshore_core::rescue::Runs;
 use longshore_core::{State, TaskId, Token};
 use rusqlite::{Connection, OptionalExtension};
@@ -85,6 +86,8 @@ pub(crate) struct Memory {
     pub(crate) seal: Option<[u8; 32]>,
     /// Offices that are held: the term's number and its end, by the clock that only grows.
     pub(crate) terms: HashMap<String, (u64, Duration)>,
+    /// How fast queues with a rate were handed out, by the clock that only grows.
+    pub(crate) buckets: HashMap<NameId, Bucket>,
 }
 
 impl Memory {

@@ -48,6 +48,7 @@ async fn claim(store: &EmbeddedStore, slots: usize) -> Vec<Leased> {
         outside: [].into(),
         slots,
         limit: None,
+        rate: None,
     };
     let (hold, wait) = (Hold::Process, Duration::ZERO);
     let claim = Claim { worker: "w".into(), hold, wants: vec![want], wait };

@@ -64,6 +64,7 @@ async fn a_file_of_format_1_is_brought_up_to_date_with_all_that_it_holds() {
         outside: [].into(),
         slots: 9,
         limit: None,
+        rate: None,
     };
     let (hold, wait) = (Hold::Process, Duration::ZERO);
     let claim = Claim { worker: "w".into(), hold, wants: vec![want], wait };

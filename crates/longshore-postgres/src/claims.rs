@@ -1,18 +1,23 @@
 //! Handing out: a claim that finds nothing waits, and one whose caller has gone takes nothing.
 
+use crate::bounds::{Bound, SPEND, begin};
 use crate::engine::{DEADLINE, Engine, Phase, give_up, in_time, pause};
 use crate::error::Trouble;
 use crate::jobs::{RecordAll, SetAside};
 use crate::lines::Look;
-use crate::tasks::{After, Columns, Locked, Marks, Taker, claim_want, lowest, note_claimed};
+use crate::tasks::{After, Columns, Marks, Taker, claim_want, lowest, note_claimed};
 use futures_util::future::try_join;
 use longshore_core::store::{Claim, Ending, Leased, StoreError, Want};
-use longshore_core::{Verdict, failpoint};
+use longshore_core::{QueueName, Verdict, failpoint};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_postgres::types::ToSql;
 
+/// A claim that waits for longer need not look first where another one looked in vain: whatever comes rings, and what
+/// does not ring is found by a [look](crate::signal) that comes sooner.
+const PATIENT: Duration = Duration::from_secs(5);
 /// The longest that a claim waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
@@ -39,25 +44,48 @@ impl Engine {
         let until = Instant::now() + claim.wait.min(LONGEST_WAIT);
         let claim = Arc::new(claim);
         let parked = self.hub.park(&claim);
+        let mut looks = claim.wait < PATIENT || !self.hub.is_vain(&claim);
         loop {
-            parked.begin();
-            let leased = self.claim_once(claim.clone()).await?;
-            let taken = |queue: &str| leased.iter().filter(|task| task.queue.as_str() == queue).count();
-            let full = claim.wants.iter().any(|want| taken(want.queue.as_str()) >= want.slots.max(1));
-            if !full {
-                parked.end();
+            if std::mem::replace(&mut looks, true) {
+                parked.begin();
+                let rings = self.hub.rings();
+                let leased = self.claim_once(claim.clone()).await?;
+                let taken =
+                    |queue: &QueueName| leased.iter().filter(|task| task.queue == *queue).count();
+                let is_full = |want: &Want| taken(&want.queue) >= want.slots.max(1);
+                if !claim.wants.iter().any(is_full) {
+                    parked.end();
+                }
+                if !leased.is_empty() {
+                    return Ok(leased); // and if it took all it could, the next one is called
+                }
+                if self.gate(&claim).is_none() {
+                    self.hub.note_vain(&claim, rings);
+                }
             }
-            if !leased.is_empty() {
-                return Ok(leased); // and if it took all it could, the next one is called
-            }
-            let rung = tokio::time::timeout_at(until, parked.bell.notified()).await;
+            let look = self.gate(&claim).map_or(until, |gate| until.min(Instant::now() + gate));
+            let rung = tokio::time::timeout_at(look, parked.bell.notified()).await;
             if self.is_closed() {
                 return Err(StoreError::Closed);
             }
-            if rung.is_err() {
+            if rung.is_err() && Instant::now() >= until {
                 return Ok(Vec::new());
             }
         }
+    }
+
+    /// While a rate lets none go, nobody here need ask.
+    fn shut_gate(&self, want: &Want, bound: Option<&Bound>, tick: Duration) {
+        if let Some((rate, wait)) = bound.and_then(Bound::wait) {
+            self.gates.shut(&want.queue, rate, tick.saturating_add(wait));
+        }
+    }
+
+    /// How long until a rate lets something of this claim go, if there is one that does not now.
+    fn gate(&self, claim: &Claim) -> Option<Duration> {
+        let tick = self.base.clock.monotonic();
+        let shut = claim.wants.iter().filter_map(|want| self.gates.shut_until(want, tick)).min();
+        shut.map(|until| until.saturating_sub(tick))
     }
 
     async fn claim_once(self: &Arc<Self>, claim: Arc<Claim>) -> Answer {
@@ -124,7 +152,14 @@ impl Engine {
         reply: &mut oneshot::Sender<Answer>,
     ) -> Result<Vec<Leased>, Trouble> {
         let mut tries = 0;
+        let _turn = match want.rate {
+            Some(_) => Some(self.gates.turn(&want.queue).await),
+            None => None,
+        };
         loop {
+            if self.gates.shut_until(want, self.base.clock.monotonic()).is_some() {
+                return Ok(Vec::new());
+            }
             let tried = self.try_want(phase, claim, want, reply).await;
             if tried.is_err() {
                 // What it had locked may have been passed over by others.
@@ -164,22 +199,21 @@ impl Engine {
         }
         let mut link = self.links.work().await?;
         link.soil();
-        let began = Instant::now();
+        let asked = Instant::now();
         let slots = i64::try_from(want.slots).unwrap_or(i64::MAX);
         let (now, tick) = (base.clock.now(), base.clock.monotonic());
-        let begin = async { Ok(link.client().batch_execute("BEGIN").await?) };
-        let found = match want.limit {
-            None => Some(try_join(begin, claim_want(&link, &taker, slots, now, &look)).await?.1),
-            Some(limit) => {
-                begin.await?;
-                let number = Locked::Limit(&want.queue).number(&base.schema);
-                link.query("SELECT pg_advisory_xact_lock($1)", &[&number]).await?;
-                let room = i64::from(limit) - running(&link, want, limit).await?;
-                match room.min(slots) {
-                    room if room > 0 => Some(claim_want(&link, &taker, room, now, &look).await?),
-                    _ => None,
-                }
+        let mut bound = match (want.limit, want.rate) {
+            (None, None) => None,
+            _ => Some(Bound::look(&link, want, base, now).await?),
+        };
+        let found = match &bound {
+            None => {
+                Some(try_join(begin(&link), claim_want(&link, &taker, slots, now, &look)).await?.1)
             }
+            Some(bound) => match bound.room(slots) {
+                room if room > 0 => Some(claim_want(&link, &taker, room, now, &look).await?),
+                _ => None,
+            },
         };
         let (queue, kinds) = (&taker.queue, &taker.kinds);
         let rows = match (found, &look) {
@@ -190,11 +224,12 @@ impl Engine {
             }
             (Some(found), Look::At(_)) => found.rows,
             (Some(found), Look::All(number)) => {
-                self.hub.lines.seen(queue, kinds, *number, found.lines, began.elapsed());
+                self.hub.lines.seen(queue, kinds, *number, found.lines, asked.elapsed());
                 found.rows
             }
         };
         if rows.is_empty() {
+            self.shut_gate(want, bound.as_ref(), tick);
             give_up(link).await;
             return Ok(Ok(Vec::new()));
         }
@@ -212,16 +247,32 @@ impl Engine {
         failpoint::pass("store.claim_applied")?;
         let columns = marks.take();
         let counted = link.prepared(Columns::INSERT).await?;
+        if let Some(bound) = &mut bound {
+            bound.take(leased.len());
+        }
+        let spent = match bound.as_ref().and_then(Bound::spent) {
+            Some(until) => Some((link.prepared(SPEND).await?, until)),
+            None => None,
+        };
         phase.commits();
         let values = columns.values();
+        let spend = async {
+            match &spent {
+                Some((spend, until)) => {
+                    let values: [&(dyn ToSql + Sync); 2] = [&want.queue.as_str(), until];
+                    Ok(link.client().execute(spend, &values).await?)
+                }
+                None => Ok(0),
+            }
+        };
         let count = async { Ok(link.client().execute(&counted, &values).await?) };
         let commit = async {
             let done = link.client().batch_execute("COMMIT").await;
             done.map_err(|error| Trouble::of_commit(&error))
         };
-        // A commit behind a statement that failed undoes everything.
-        let (count, commit) = futures_util::future::join(count, commit).await;
-        count.and(commit.map(|()| 0))?;
+        // Sent together, in this order. A commit behind a statement that failed undoes everything.
+        let (spend, count, commit) = futures_util::future::join3(spend, count, commit).await;
+        spend.and(count).and(commit.map(|()| 0))?;
         link.cleanse();
         if let Look::At(lines) = &look {
             let lowest = lowest(&rows)?;
@@ -231,18 +282,8 @@ impl Engine {
                 }
             }
         }
+        self.shut_gate(want, bound.as_ref(), tick);
         self.settle(after, tick);
         Ok(Ok(leased))
     }
-}
-
-/// How many tasks of the queue run, at most as many as matter.
-async fn running(link: &crate::links::Link, want: &Want, limit: u32) -> Result<i64, Trouble> {
-    let rows = link
-        .query(
-            "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE queue = $1 AND state = 2 LIMIT $2) AS running",
-            &[&want.queue.as_str(), &i64::from(limit)],
-        )
-        .await?;
-    Ok(rows.first().map_or(Ok(0), |row| row.try_get(0))?)
 }

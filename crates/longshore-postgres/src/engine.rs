@@ -2,9 +2,11 @@
 
 use crate::base::Base;
 use crate::error::Trouble;
+use crate::gates::Gates;
 use crate::hub::Hub;
 use crate::links::{Link, Links};
-use crate::pulse::Pulse;
+use crate::proof::Proof;
+use crate::pulse::{Beat, Pulse};
 use crate::tasks::{After, Desk, Line, Note, PruneCursor};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -32,6 +34,9 @@ const CALLS: u32 = 1 << 20;
 pub(crate) trait Job: Send + 'static {
     /// What it is answered with.
     type Answer: Send + 'static;
+    /// Whether it is one statement that commits itself. Done twice, or without anybody learning of it, it must do
+    /// no harm.
+    const ALONE: bool = false;
 
     /// Does it. May be called again if nothing of it was kept.
     async fn apply(&self, desk: &mut Desk<'_>) -> Result<Self::Answer, Trouble>;
@@ -49,7 +54,9 @@ pub(crate) struct Engine {
     pub(crate) base: Arc<Base>,
     pub(crate) links: Links,
     pub(crate) hub: Hub,
+    pub(crate) gates: Gates,
     pub(crate) pulse: Pulse,
+    pub(crate) proof: Proof,
     pub(crate) accepts: Accepts,
     pub(crate) records: Records,
     pub(crate) handle: Handle,
@@ -60,6 +67,15 @@ pub(crate) struct Engine {
     pub(crate) name: Option<String>,
     closed: AtomicBool,
     calls: Semaphore,
+}
+
+/// Which connections a question takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Those for reading: long lists may keep all of them busy.
+    Reading,
+    /// Those for work: for what must not wait for lists.
+    Work,
 }
 
 /// Whether a transaction is being committed: then its outcome may be unknown.
@@ -92,7 +108,9 @@ impl Engine {
             base,
             links,
             hub: Hub::default(),
+            gates: Gates::default(),
             pulse,
+            proof: Proof::default(),
             accepts: Accepts::default(),
             records: Records::default(),
             handle,
@@ -157,7 +175,8 @@ impl Engine {
     /// The same, and tells what was in the way.
     pub(crate) async fn attempt<J: Job + Sync>(&self, job: &J) -> Result<J::Answer, Trouble> {
         let phase = Phase::default();
-        in_time(&phase, self.again(&phase, job)).await
+        let done = in_time(&phase, self.again(&phase, job)).await;
+        done.inspect_err(|trouble| self.proof.doubt(trouble))
     }
 
     async fn again<J: Job + Sync>(&self, phase: &Phase, job: &J) -> Result<J::Answer, Trouble> {
@@ -177,6 +196,14 @@ impl Engine {
     async fn transact<J: Job + Sync>(&self, phase: &Phase, job: &J) -> Result<J::Answer, Trouble> {
         let mut link = self.links.work().await?;
         link.soil();
+        if J::ALONE {
+            let mut desk = Desk::new(Line::Ours(&link), self.base.clone());
+            let answer = job.apply(&mut desk).await?;
+            let (after, tick) = (desk.after, desk.tick);
+            link.cleanse();
+            self.settle(after, tick);
+            return Ok(answer);
+        }
         failpoint::pass("store.before_begin")?;
         // Whoever lets a broker carry a queue waits for all that lock the table so.
         link.client().batch_execute("BEGIN; LOCK TABLE tasks IN ROW EXCLUSIVE MODE").await?;
@@ -214,7 +241,9 @@ impl Engine {
                     Note::Cancel { held, version, grace } => {
                         watch.cancel(held, version, grace, tick);
                     }
-                    Note::Term { name, count } => watch.terms.set(name, count, tick),
+                    Note::Term { name, holder, lasts, count } => {
+                        watch.set_term(name, holder, count, lasts, tick);
+                    }
                     Note::Worker { id, said } => watch.workers.set(id, said, tick),
                 }
             }
@@ -223,6 +252,15 @@ impl Engine {
             self.base.note_suspect();
         }
         self.base.count_set_aside(after.set_aside);
+        if after.is_written {
+            self.proof.note_write();
+        }
+        if after.beats {
+            self.pulse.beat(Beat::Along);
+        }
+        if after.stirs {
+            self.hub.stir();
+        }
         if after.wake_all {
             self.hub.ring_everybody();
         } else {
@@ -238,11 +276,25 @@ impl Engine {
         + Send
         + 'static,
     ) -> Result<T, StoreError> {
+        self.ask_over(Way::Reading, question).await
+    }
+
+    /// The same, over connections of that sort.
+    pub(crate) async fn ask_over<T: Send + 'static>(
+        self: &Arc<Self>,
+        way: Way,
+        question: impl FnOnce(Arc<Self>, Link) -> BoxFuture<'static, Result<T, Trouble>>
+        + Send
+        + 'static,
+    ) -> Result<T, StoreError> {
         let _call = self.enter().await?;
         let engine = self.clone();
         let asked = async move {
             let answer = async {
-                let link = engine.links.read().await?;
+                let link = match way {
+                    Way::Reading => engine.links.read().await?,
+                    Way::Work => engine.links.work().await?,
+                };
                 question(engine.clone(), link).await
             };
             in_time(&Phase::default(), answer).await.map_err(|trouble| trouble.into_error(DEADLINE))

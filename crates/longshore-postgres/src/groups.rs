@@ -119,7 +119,8 @@ impl Engine {
                 pause(tries).await;
             }
         });
-        let accepted = accepted.await?;
+        let accepted = accepted.await.inspect_err(|trouble| self.proof.doubt(trouble))?;
+        self.proof.note_write();
         let queues: HashSet<&QueueName> = tasks.iter().map(|task| &task.queue).collect();
         self.hub.lines.accepted(tasks, now, self.base.clock.now());
         self.hub.ring_noted(queues.into_iter());
@@ -237,7 +238,8 @@ impl Engine {
                 pause(tries).await;
             }
         });
-        let (done, queues) = recorded.await?;
+        let recorded = recorded.await.inspect_err(|trouble| self.proof.doubt(trouble));
+        let (done, queues) = recorded?;
         queues.iter().for_each(|queue| self.hub.tell_of_room(queue.as_str()));
         Ok(done)
     }

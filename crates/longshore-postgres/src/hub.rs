@@ -2,11 +2,12 @@
 //! notifications, and in any case a look every now and then.
 
 use crate::lines::Lines;
-use longshore_core::store::{Claim, Hold};
+use longshore_core::store::{Claim, Hold, Want};
 use longshore_core::{KindName, QueueName};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Everybody who waits.
@@ -17,62 +18,69 @@ pub(crate) struct Hub {
     dirty: Mutex<BTreeSet<String>>,
     /// Rings when there is something to tell.
     pub(crate) outbound: Notify,
+    /// Rings when what is in force has changed.
+    pub(crate) stirred: Notify,
     peers: AtomicBool,
     /// Where what is ready begins.
     pub(crate) lines: Lines,
+    /// When it was last looked whether there is anything for those who wait.
+    looked: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     next: u64,
     claims: HashMap<u64, Waiter>,
+    /// Counts what may have made something ready.
+    rings: u64,
+    /// What was looked for in vain since then.
+    in_vain: Vec<Sought>,
+}
+
+/// Different questions that are remembered to be in vain, at most.
+const REMEMBERED: usize = 1_000;
+
+impl Waiting {
+    fn ring(&mut self) {
+        self.rings += 1;
+        self.in_vain.clear();
+    }
+}
+
+/// What a claim looks for: how many slots it has makes no difference where there is nothing. Of those who
+/// look for the same, one is called at a time: whoever leaves something calls the next.
+#[derive(Debug, PartialEq, Eq)]
+struct Sought {
+    hold: Hold,
+    wants: Vec<Want>,
+}
+
+impl Sought {
+    fn by(claim: &Claim) -> Self {
+        let want = |want: &Want| Want { slots: 0, ..want.clone() };
+        Self { hold: claim.hold, wants: claim.wants.iter().map(want).collect() }
+    }
+
+    fn is_in(&self, queue: &str) -> bool {
+        self.wants.iter().any(|want| want.queue.as_str() == queue)
+    }
+
+    /// Whether it waits for others to end as well, or for its time.
+    fn is_bounded(&self) -> bool {
+        self.wants.iter().any(|want| want.limit.is_some() || want.rate.is_some())
+    }
 }
 
 #[derive(Debug)]
 struct Waiter {
-    wish: Wish,
-    /// Whether it waits for others to end as well.
-    is_limited: bool,
+    sought: Sought,
+    /// Those who look for the same; whoever is bounded is alone.
+    group: u64,
     bell: Arc<Notify>,
     /// Was called, and has not looked since.
     called: bool,
     /// Looks now.
     looks: bool,
-}
-
-/// What a claim would take. Of those with the same wish one is called at a time: whoever leaves
-/// something calls the next.
-#[derive(Debug, PartialEq, Eq)]
-struct Wish {
-    wants: Vec<Wanted>,
-    inside: bool,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Wanted {
-    queue: String,
-    kinds: Vec<String>,
-    outside: Vec<String>,
-    tenant: Option<String>,
-    limit: Option<u32>,
-}
-
-impl Wish {
-    fn of(claim: &Claim) -> Self {
-        let names = |kinds: &[KindName]| kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
-        let wants = claim.wants.iter().map(|want| Wanted {
-            queue: want.queue.as_str().to_owned(),
-            kinds: names(&want.kinds),
-            outside: names(&want.outside),
-            tenant: want.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()),
-            limit: want.limit,
-        });
-        Self { wants: wants.collect(), inside: claim.hold == Hold::Process }
-    }
-
-    fn is_for(&self, queue: &str) -> bool {
-        self.wants.iter().any(|want| want.queue == queue)
-    }
 }
 
 impl Waiter {
@@ -120,45 +128,30 @@ impl Drop for Parked<'_> {
         if let Some(waiter) = waiting.claims.remove(&self.number)
             && (waiter.called || waiter.looks)
         {
-            waiting.call_like(&waiter.wish);
+            waiting.call_like(waiter.group);
         }
     }
 }
 
 impl Waiting {
-    /// Calls one of those with that wish, unless one is called already.
-    fn call_like(&mut self, wish: &Wish) {
-        let alike = self.claims.values_mut().filter(|waiter| waiter.wish == *wish);
+    /// Calls one of a group, unless one is called already.
+    fn call_like(&mut self, group: u64) {
+        let alike = self.claims.values_mut().filter(|waiter| waiter.group == group);
         if let Some(next) = alike.min_by_key(|waiter| waiter.order()).filter(|next| !next.called) {
             next.call();
         }
     }
 
-    /// Calls one for each wish that includes the queue.
+    /// Calls one of each group that waits for a queue.
     fn call(&mut self, queue: &str) {
-        let numbers: Vec<u64> = self
-            .claims
-            .iter()
-            .filter(|(_, waiter)| waiter.wish.is_for(queue))
-            .map(|(number, _)| *number)
-            .collect();
-        let mut chosen: Vec<u64> = Vec::new();
-        for number in numbers {
-            let waiter = &self.claims[&number];
-            let rival = chosen.iter().position(|chosen| self.claims[chosen].wish == waiter.wish);
-            match rival {
-                None => chosen.push(number),
-                Some(place) if waiter.order() < self.claims[&chosen[place]].order() => {
-                    chosen[place] = number;
-                }
-                Some(_) => {}
+        let mut chosen: HashMap<u64, &mut Waiter> = HashMap::new();
+        for waiter in self.claims.values_mut().filter(|waiter| waiter.sought.is_in(queue)) {
+            match chosen.get(&waiter.group) {
+                Some(rival) if rival.order() <= waiter.order() => {}
+                _ => drop(chosen.insert(waiter.group, waiter)),
             }
         }
-        for number in chosen {
-            if let Some(waiter) = self.claims.get_mut(&number).filter(|waiter| !waiter.called) {
-                waiter.call();
-            }
-        }
+        chosen.into_values().filter(|waiter| !waiter.called).for_each(Waiter::call);
     }
 }
 
@@ -169,13 +162,14 @@ impl Hub {
 
     /// Notes a claim: from here on it is woken.
     pub(crate) fn park(&self, claim: &Claim) -> Parked<'_> {
-        let wish = Wish::of(claim);
-        let is_limited = claim.wants.iter().any(|want| want.limit.is_some());
         let bell = Arc::new(Notify::new());
         let mut waiting = self.lock();
         let number = waiting.next;
         waiting.next += 1;
-        let waiter = Waiter { wish, is_limited, bell: bell.clone(), called: false, looks: true };
+        let sought = Sought::by(claim);
+        let alike = |waiter: &&Waiter| !sought.is_bounded() && waiter.sought == sought;
+        let group = waiting.claims.values().find(alike).map_or(number, |waiter| waiter.group);
+        let waiter = Waiter { sought, group, bell: bell.clone(), called: false, looks: false };
         waiting.claims.insert(number, waiter);
         Parked { hub: self, number, bell }
     }
@@ -187,22 +181,47 @@ impl Hub {
     }
 
     fn call(&self, queue: &str) {
-        self.lock().call(queue);
+        let mut waiting = self.lock();
+        waiting.ring();
+        waiting.call(queue);
+    }
+
+    /// Returns how often somebody was rung for; [`note_vain`](Self::note_vain) is told what it was before the look.
+    pub(crate) fn rings(&self) -> u64 {
+        self.lock().rings
+    }
+
+    /// Notes that a claim found nothing, unless somebody was rung for since.
+    pub(crate) fn note_vain(&self, claim: &Claim, rings: u64) {
+        let mut waiting = self.lock();
+        if waiting.rings == rings && waiting.in_vain.len() < REMEMBERED {
+            let sought = Sought::by(claim);
+            if !waiting.in_vain.contains(&sought) {
+                waiting.in_vain.push(sought);
+            }
+        }
+    }
+
+    /// Whether the same was looked for in vain, and nobody was rung for since.
+    pub(crate) fn is_vain(&self, claim: &Claim) -> bool {
+        let waiting = self.lock();
+        !waiting.in_vain.is_empty() && waiting.in_vain.contains(&Sought::by(claim))
     }
 
     /// Wakes those of this process who wait for a queue under a limit.
     pub(crate) fn tell_of_room(&self, queue: &str) {
-        for waiter in self.lock().claims.values_mut().filter(|waiter| waiter.is_limited) {
-            if waiter.wish.is_for(queue) {
-                waiter.call();
-            }
-        }
+        let mut waiting = self.lock();
+        waiting.ring();
+        let waits = |waiter: &&mut Waiter| waiter.sought.is_bounded() && waiter.sought.is_in(queue);
+        waiting.claims.values_mut().filter(waits).for_each(Waiter::call);
     }
 
     /// Wakes everybody of this process.
     pub(crate) fn wake_all(&self) {
         self.lines.doubt_all();
-        for waiter in self.lock().claims.values_mut() {
+        let mut waiting = self.lock();
+        waiting.ring();
+        for waiter in waiting.claims.values_mut() {
             waiter.call();
         }
     }
@@ -221,17 +240,6 @@ impl Hub {
         }
     }
 
-    fn tell(&self, queue: &str) {
-        if self.peers.load(Ordering::Relaxed) {
-            let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
-            if !dirty.contains(queue) {
-                dirty.insert(queue.to_owned());
-            }
-            drop(dirty);
-            self.outbound.notify_one();
-        }
-    }
-
     /// The same, for several.
     pub(crate) fn ring_all<'q>(&self, queues: impl Iterator<Item = &'q QueueName>) {
         queues.for_each(|queue| self.ring(queue.as_str()));
@@ -240,12 +248,37 @@ impl Hub {
     /// Wakes everybody, here and elsewhere.
     pub(crate) fn ring_everybody(&self) {
         self.wake_all();
+        self.tell(ALL);
+    }
+
+    /// Lets everybody look at what is in force, here and elsewhere.
+    pub(crate) fn stir(&self) {
+        self.stirred.notify_one();
+        self.tell(STIRRED);
+    }
+
+    /// Tells the others of a queue, or says one of the words.
+    fn tell(&self, word: &str) {
         if self.peers.load(Ordering::Relaxed) {
             let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
-            dirty.insert(ALL.to_owned());
+            if !dirty.contains(word) {
+                dirty.insert(word.to_owned());
+            }
             drop(dirty);
             self.outbound.notify_one();
         }
+    }
+
+    /// Wakes those who wait for one of these queues, in which a look has found something.
+    pub(crate) fn wake_found<'q>(&self, queues: impl Iterator<Item = &'q str>) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        queues.for_each(|queue| self.wake(queue));
+    }
+
+    /// Whether there was such a look lately.
+    pub(crate) fn has_looked_within(&self, time: Duration) -> bool {
+        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        looked.is_some_and(|at| at.elapsed() < time)
     }
 
     /// Whether other stores are open: while there are none, nobody has to be told.
@@ -262,8 +295,9 @@ impl Hub {
     pub(crate) fn wanted(&self) -> (Vec<String>, Vec<String>) {
         let waiting = self.lock();
         let mut pairs = BTreeSet::new();
-        for want in waiting.claims.values().flat_map(|waiter| &waiter.wish.wants) {
-            pairs.extend(want.kinds.iter().map(|kind| (want.queue.clone(), kind.clone())));
+        for want in waiting.claims.values().flat_map(|waiter| &waiter.sought.wants) {
+            let pair = |kind: &KindName| (want.queue.to_string(), kind.to_string());
+            pairs.extend(want.kinds.iter().map(pair));
         }
         pairs.into_iter().unzip()
     }
@@ -271,3 +305,75 @@ impl Hub {
 
 /// Stands for all queues; no queue can be named so.
 pub(crate) const ALL: &str = "*";
+/// Says that what is in force has changed; no queue can be named so.
+pub(crate) const STIRRED: &str = "!";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(slots: usize) -> Claim {
+        let want = Want {
+            queue: QueueName::default(),
+            tenant: None,
+            kinds: [].into(),
+            outside: [].into(),
+            slots,
+            limit: None,
+            rate: None,
+        };
+        let wait = Duration::from_secs(20);
+        Claim { worker: "w".into(), hold: Hold::Process, wants: vec![want], wait }
+    }
+
+    fn called(parked: &Parked<'_>) -> bool {
+        parked.hub.lock().claims[&parked.number].called
+    }
+
+    #[test]
+    fn of_those_who_look_for_the_same_one_is_called_and_calls_the_next() {
+        let hub = Hub::default();
+        let (first, second) = (hub.park(&claim(1)), hub.park(&claim(1)));
+        let other = hub.park(&Claim { hold: Hold::Beside, ..claim(1) });
+        hub.wake("default");
+        assert!(called(&first) != called(&second), "one of the two");
+        assert!(called(&other), "and whoever looks for something else");
+        hub.wake("default");
+        assert!(called(&first) != called(&second), "it has not looked yet");
+        let (one, next) = if called(&first) { (first, second) } else { (second, first) };
+        one.begin();
+        drop(one);
+        assert!(called(&next), "that one has left without saying that nothing is left");
+        next.begin();
+        next.end();
+        let third = hub.park(&claim(1));
+        drop(next);
+        assert!(!called(&third), "nothing is left");
+    }
+
+    #[test]
+    fn all_who_wait_for_room_are_called() {
+        let hub = Hub::default();
+        let bounded = || {
+            let mut claim = claim(1);
+            claim.wants[0].limit = Some(1);
+            claim
+        };
+        let (first, second) = (hub.park(&bounded()), hub.park(&bounded()));
+        hub.tell_of_room("default");
+        assert!(called(&first) && called(&second));
+    }
+
+    #[test]
+    fn what_was_looked_for_in_vain_is_so_until_somebody_is_rung_for() {
+        let hub = Hub::default();
+        hub.note_vain(&claim(1), hub.rings());
+        assert!(hub.is_vain(&claim(7)), "whatever room there is");
+        assert!(!hub.is_vain(&Claim { hold: Hold::Beside, ..claim(1) }), "another question");
+        let before = hub.rings();
+        hub.wake("default");
+        assert!(!hub.is_vain(&claim(1)));
+        hub.note_vain(&claim(1), before);
+        assert!(!hub.is_vain(&claim(1)), "it may have come while that one looked");
+    }
+}

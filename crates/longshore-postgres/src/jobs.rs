@@ -15,9 +15,9 @@ use longshore_core::{NewTask, TaskId, TenantName, Timestamp, Valid};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Declares jobs: a struct, and what it does on a desk.
+/// Declares jobs: a struct, and what it does on a desk. `as ALONE`: one statement, which commits itself.
 macro_rules! jobs {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* } -> $answer:ty = |$job:ident, $desk:ident| $body:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* } -> $answer:ty $(as $alone:ident)? = |$job:ident, $desk:ident| $body:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         pub(crate) struct $name { $(pub(crate) $field: $type),* }
@@ -25,6 +25,7 @@ macro_rules! jobs {
         #[async_trait]
         impl Job for $name {
             type Answer = $answer;
+            $(const $alone: bool = true;)?
             async fn apply(&self, $desk: &mut Desk<'_>) -> Result<$answer, Trouble> {
                 let $job = self;
                 $body
@@ -132,30 +133,30 @@ jobs! {
     /// Stays in office.
     Renew { term: Term, lasts: Duration } -> bool = |job, desk| desk.renew(&job.term, job.lasts).await;
 
-    /// Returns how many bytes are used.
-    UsedBytes {} -> u64 = |_job, desk| {
-        let used = desk.used_bytes().await?;
-        // A write would be served now: so it says.
-        desk.execute("UPDATE format SET version = version", &[]).await?;
-        Ok(used)
+    /// Stays in office, if nobody can have taken it.
+    RenewAtOnce { term: Term, lasts: Duration } -> bool as ALONE = |job, desk| {
+        desk.renew_at_once(&job.term, job.lasts).await
     };
 
+    /// Returns how many bytes are used.
+    UsedBytes {} -> u64 as ALONE = |_job, desk| desk.used_bytes_by_a_write().await;
+
     /// Notes a worker.
-    Announce { worker: Worker, kinds: Vec<KnownKind>, lasts: Duration } -> Told = |job, desk| {
+    Announce { worker: Worker, kinds: Vec<KnownKind>, lasts: Duration } -> Told as ALONE = |job, desk| {
         desk.announce(&job.worker, &job.kinds, job.lasts).await
     };
 
     /// Takes a worker out of the register.
-    Leave { id: String } -> () = |job, desk| desk.leave(&job.id).await;
+    Leave { id: String } -> () as ALONE = |job, desk| desk.leave(&job.id).await;
 
     /// Asks a worker to end.
-    Drain { id: String } -> bool = |job, desk| desk.drain(&job.id).await;
+    Drain { id: String } -> bool as ALONE = |job, desk| desk.drain(&job.id).await;
 
     /// Reads the register of workers.
-    ReadWorkers {} -> Vec<SeenWorker> = |_job, desk| desk.workers().await;
+    ReadWorkers {} -> Vec<SeenWorker> as ALONE = |_job, desk| desk.workers().await;
 
     /// Reads the kinds that are known.
-    ReadKinds {} -> Vec<KnownKind> = |_job, desk| desk.known_kinds().await;
+    ReadKinds {} -> Vec<KnownKind> as ALONE = |_job, desk| desk.known_kinds().await;
 
     /// Writes a schedule.
     PutSchedule { schedule: Schedule, before: Option<u64> } -> Result<Schedule, Refused> = |job, desk| {
@@ -168,7 +169,7 @@ jobs! {
     };
 
     /// Reads what is due.
-    DueSchedules { limit: usize } -> (Vec<Schedule>, Option<Timestamp>) = |job, desk| {
+    DueSchedules { limit: usize } -> (Vec<Schedule>, Option<Timestamp>) as ALONE = |job, desk| {
         desk.due_schedules(job.limit).await
     };
 

@@ -14,10 +14,12 @@
 
 mod audit;
 mod base;
+mod bounds;
 mod claims;
 mod engine;
 mod error;
 mod flight;
+mod gates;
 mod groups;
 mod hub;
 mod inside;
@@ -28,6 +30,8 @@ mod list;
 mod open;
 mod options;
 mod oversight;
+mod overview;
+mod proof;
 mod pulse;
 mod raw;
 mod schema;
@@ -39,10 +43,10 @@ mod tls;
 mod watch;
 
 pub use error::OpenError;
-#[doc(hidden)]
-pub use schema::erase;
 pub use options::Options;
 #[doc(hidden)]
 pub use raw::Raw;
+#[doc(hidden)]
+pub use schema::erase;
 pub use store::PostgresStore;
 pub use tokio_postgres::Transaction;

@@ -111,7 +111,8 @@ impl Lines {
         let mut queues = self.lock();
         let all = queues.get_mut(queue).map(Vec::as_mut_slice).unwrap_or_default();
         // One that began later knows more.
-        let Some(seen) = all.iter_mut().find(|seen| seen.kinds == kinds && seen.look == look) else {
+        let Some(seen) = all.iter_mut().find(|seen| seen.kinds == kinds && seen.look == look)
+        else {
             return;
         };
         let start = |rank| Start { rank, lowered: 0 };
@@ -157,7 +158,8 @@ impl Lines {
         for ((queue, kind, tenant), rank) in ranks {
             let line = LineName { kind: kind.to_owned(), tenant: tenant.to_owned(), ready: 1 };
             let all = queues.get_mut(queue.as_str()).map(Vec::as_mut_slice).unwrap_or_default();
-            for seen in all.iter_mut().filter(|seen| seen.kinds.iter().any(|wanted| wanted == kind)) {
+            for seen in all.iter_mut().filter(|seen| seen.kinds.iter().any(|wanted| wanted == kind))
+            {
                 seen.note(&line, rank, committed);
             }
         }

@@ -12,15 +12,15 @@ fn bad(name: &str) -> Trouble {
     Trouble::Failed(format!("\"{name}\" in the database is no name"))
 }
 
-fn queue(name: &str) -> Result<QueueName, Trouble> {
+pub(crate) fn queue(name: &str) -> Result<QueueName, Trouble> {
     QueueName::new(name).map_err(|_| bad(name))
 }
 
-fn kind(name: &str) -> Result<KindName, Trouble> {
+pub(crate) fn kind(name: &str) -> Result<KindName, Trouble> {
     KindName::new(name).map_err(|_| bad(name))
 }
 
-fn tenant(name: &str) -> Result<TenantName, Trouble> {
+pub(crate) fn tenant(name: &str) -> Result<TenantName, Trouble> {
     TenantName::new(name).map_err(|_| bad(name))
 }
 
@@ -34,19 +34,31 @@ pub(crate) async fn controls(link: &Link) -> Result<Controls, Trouble> {
         .await?;
     let mut controls = Controls::default();
     for row in &rows {
-        let name: &str = row.try_get(1)?;
-        match row.try_get::<_, i16>(0)? {
-            0 => controls.paused.push(Scope::Queue(queue(name)?)),
-            1 => controls.paused.push(Scope::Kind(kind(name)?)),
-            2 => controls.paused.push(Scope::Tenant(tenant(name)?)),
-            _ => {
-                let settings: QueueSettings = serde_json::from_str(row.try_get(2)?)?;
-                controls.queues.insert(queue(name)?, settings);
-            }
-        }
+        let scope = i64::from(row.try_get::<_, i16>(0)?);
+        note_control(&mut controls, scope, row.try_get(1)?, row.try_get(2)?)?;
     }
     controls.paused.sort();
     Ok(controls)
+}
+
+/// Adds one thing that operators have set: a pause of that scope, or (3) the settings of a queue.
+pub(crate) fn note_control(
+    controls: &mut Controls,
+    scope: i64,
+    name: &str,
+    settings: Option<&str>,
+) -> Result<(), Trouble> {
+    match (scope, settings) {
+        (0, _) => controls.paused.push(Scope::Queue(queue(name)?)),
+        (1, _) => controls.paused.push(Scope::Kind(kind(name)?)),
+        (2, _) => controls.paused.push(Scope::Tenant(tenant(name)?)),
+        (_, Some(settings)) => {
+            let settings: QueueSettings = serde_json::from_str(settings)?;
+            controls.queues.insert(queue(name)?, settings);
+        }
+        (_, None) => return Err(bad(name)),
+    }
+    Ok(())
 }
 
 /// Reads how many tasks there are of each sort: the sum of the lines, so it is exact.

@@ -1,11 +1,12 @@
-//! The sign of life of an opened store: a counter that grows every few seconds, over a connection of its own.
+//! The sign of life of an opened store: a counter that grows every few seconds. It goes along with what a server says
+//! of its workers; where nothing is said, or not in time, it goes over a connection of its own.
 //!
 //! Others take what it holds once the counter has stood for a whole lease. If that happens to a store that
 //! lives after all (it was cut off), it begins anew under another number: what it held is lost to it, and
 //! every late end is refused by its token.
 
 use crate::engine::Engine;
-use crate::error::told;
+use crate::error::{Trouble, told};
 use crate::schema;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +14,15 @@ use tokio_postgres::Client;
 
 /// Signs of life that have to be missed before somebody counts as dead.
 const MISSED: u32 = 3;
+
+/// How a beat was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beat {
+    /// By itself.
+    Alone,
+    /// Along with something else that was said, and will be said again.
+    Along,
+}
 
 /// When the last beat was answered.
 #[derive(Debug)]
@@ -24,12 +34,16 @@ pub(crate) struct Pulse {
 #[derive(Debug)]
 struct Last {
     beat: Instant,
+    how: Beat,
     was_absent: bool,
 }
 
 impl Pulse {
     pub(crate) fn new(every: Duration) -> Self {
-        Self { every, last: Mutex::new(Last { beat: Instant::now(), was_absent: false }) }
+        Self {
+            every,
+            last: Mutex::new(Last { beat: Instant::now(), how: Beat::Alone, was_absent: false }),
+        }
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
@@ -41,10 +55,21 @@ impl Pulse {
         self.every * 5 / 2
     }
 
-    fn beat(&self) {
+    /// A beat was answered.
+    pub(crate) fn beat(&self, how: Beat) {
         let mut last = self.last();
         last.was_absent |= last.beat.elapsed() > self.absence();
-        last.beat = Instant::now();
+        (last.beat, last.how) = (Instant::now(), how);
+    }
+
+    /// How long until a beat has to be given by itself; one that goes along is waited for a little longer.
+    fn rest(&self) -> Duration {
+        let last = self.last();
+        let patience = match last.how {
+            Beat::Alone => self.every,
+            Beat::Along => self.every * 6 / 5,
+        };
+        patience.saturating_sub(last.beat.elapsed())
     }
 
     /// The database could not be asked: whoever is to be judged could not reach it either.
@@ -90,21 +115,27 @@ pub(crate) async fn sign_in(
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut client: Option<Client> = None;
     let every = engine.pulse.every;
-    let mut pause = every;
+    let mut pause = engine.pulse.rest();
     loop {
         tokio::time::sleep(pause).await;
         if engine.is_closed() {
             return;
         }
+        pause = engine.pulse.rest();
+        if !pause.is_zero() {
+            continue;
+        }
         // Others wait for it: what failed is tried again soon.
         pause = every / 5;
         match tokio::time::timeout(every, beat(&engine, &mut client)).await {
             Ok(Ok(())) => {
-                engine.pulse.beat();
-                pause = every;
+                engine.pulse.beat(Beat::Alone);
+                engine.proof.note_write();
+                pause = engine.pulse.rest();
             }
             Ok(Err(error)) => {
                 client = None;
+                engine.proof.doubt(&Trouble::Away(told(&error)));
                 tracing::warn!(
                     error = told(&error),
                     "no sign of life could be given to the database"

@@ -6,7 +6,7 @@
 
 use crate::engine::Engine;
 use crate::error::told;
-use crate::hub::ALL;
+use crate::hub::{ALL, STIRRED};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use tokio_postgres::{AsyncMessage, Client};
 
 /// Between two looks, while notifications come in, and while they do not.
 const LOOKS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(500));
+/// A look that somebody else makes may come so much later than the last.
+const MARGIN: Duration = Duration::from_millis(250);
 /// Changes within this time share a notification.
 const GATHER: Duration = Duration::from_millis(5);
 /// Before the connection is made anew.
@@ -40,7 +42,10 @@ pub(crate) async fn run(engine: Arc<Engine>) {
                 }
             }
             () = tokio::time::sleep(look.mul_f64(0.8 + fastrand::f64() * 0.4)) => {
-                look_around(&engine).await;
+                // An overview looks as well.
+                if !is_listening || !engine.hub.has_looked_within(LOOKS.0 + MARGIN) {
+                    look_around(&engine).await;
+                }
                 if !is_listening {
                     tokio::time::sleep(PAUSE.saturating_sub(look)).await;
                     listening = listen(&engine).await;
@@ -66,6 +71,8 @@ async fn listen(engine: &Arc<Engine>) -> Option<Client> {
                     hear(&heard, told.payload());
                 }
             }
+            // It may be that the database is away.
+            heard.proof.doubts.notify_one();
         });
         client.batch_execute(&engine.links.setup()).await?;
         client.batch_execute(&format!("LISTEN \"{}\"", channel(engine))).await?;
@@ -88,7 +95,11 @@ fn hear(engine: &Engine, payload: &str) {
         return;
     }
     for queue in words {
-        if queue == ALL { engine.hub.wake_all() } else { engine.hub.wake(queue) }
+        match queue {
+            ALL => engine.hub.wake_all(),
+            STIRRED => engine.hub.stirred.notify_one(),
+            queue => engine.hub.wake(queue),
+        }
     }
 }
 
@@ -98,7 +109,7 @@ async fn tell(engine: &Engine, client: &Client) {
         payload.push(' ');
         payload.push_str(&queue);
         if payload.len() > LONGEST {
-            payload = format!("{} {ALL}", engine.base.epoch());
+            payload = format!("{} {ALL} {STIRRED}", engine.base.epoch());
             break;
         }
     }
@@ -126,10 +137,6 @@ async fn look_around(engine: &Engine) {
         .await
     });
     if let Ok(Ok(rows)) = found.await {
-        for row in &rows {
-            if let Ok(queue) = row.try_get::<_, &str>(0) {
-                engine.hub.wake(queue);
-            }
-        }
+        engine.hub.wake_found(rows.iter().filter_map(|row| row.try_get(0).ok()));
     }
 }

@@ -1,27 +1,25 @@
 //! The store as the floors above see it.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Way};
 use crate::error::{OpenError, Trouble};
 use crate::jobs::*;
 use crate::open;
 use crate::options::Options;
 use crate::survey::Survey;
-use crate::{audit, list, oversight, tasks};
+use crate::{audit, list, oversight, overview, tasks};
 use async_trait::async_trait;
 use longshore_core::store::{
     Act, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, ErrorClass, Extend, Filter,
     Fired, Firing, Hold, Intake, KnownKind, LeaseState, Leased, Leases, Lifecycle, Marked, Moved,
-    Opened, Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention, Schedule,
-    Schedules, SeenWorker, StoreError, TaskQuery, Term, Told, Upkeep, Work, Worker, Workers,
+    Opened, Oversight, Overview, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention,
+    Schedule, Schedules, SeenWorker, StoreError, TaskQuery, Term, Told, Upkeep, Work, Worker,
+    Workers,
 };
 use longshore_core::task::{Accepted, Idempotency, Seq};
 use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Runtime;
-
-/// Lines of the counters that are worth folding.
-const FOLD: i64 = 500;
 
 /// A store in a PostgreSQL database, opened by this process beside others.
 #[derive(Debug)]
@@ -59,23 +57,32 @@ impl PostgresStore {
     }
 
     async fn survey(&self) -> Result<Survey> {
+        let seen = self.before_a_look();
+        let survey = self
+            .engine
+            .ask(|engine, link| Box::pin(async move { Survey::take(&link, &engine.base).await }))
+            .await;
+        let survey = survey.inspect_err(|_| self.engine.pulse.note_absence())?;
+        self.after_a_look(&survey, seen);
+        Ok(survey)
+    }
+
+    /// Whoever was away gives the others time. Returns what is known of suspects.
+    fn before_a_look(&self) -> u64 {
         let base = &self.engine.base;
         if self.engine.pulse.take_absence() {
             base.watches.lock().grant_grace(base.clock.monotonic());
         }
-        let seen = base.suspects();
-        let survey = self
-            .engine
-            .ask(|engine, link| Box::pin(async move { Survey::take(&link, &engine.base).await }))
-            .await
-            .inspect_err(|_| self.engine.pulse.note_absence())?;
+        base.suspects()
+    }
+
+    fn after_a_look(&self, survey: &Survey, seen: u64) {
         if survey.suspects {
-            base.note_suspect();
+            self.engine.base.note_suspect();
         } else {
-            base.note_no_suspect(seen);
+            self.engine.base.note_no_suspect(seen);
         }
         self.engine.hub.note_peers(survey.peers);
-        Ok(survey)
     }
 }
 
@@ -149,7 +156,7 @@ impl Upkeep for PostgresStore {
 
     async fn rescue(&self) -> Result<Moved> {
         let survey = self.survey().await?;
-        if survey.lines > FOLD {
+        if survey.is_littered() {
             // Whoever folds at the same moment does it too; a failure leaves more lines to the next.
             let _ = self.engine.run(FoldCounts {}).await;
         }
@@ -256,10 +263,21 @@ impl Oversight for PostgresStore {
 impl Leases for PostgresStore {
     async fn acquire(&self, name: &str, holder: &str, lasts: Duration) -> Result<Option<Term>> {
         let (name, holder) = (tasks::text(name), tasks::text(holder));
+        let base = &self.engine.base;
+        let tick = base.clock.monotonic();
+        if base.watches.lock().officer(&name, tick).is_some_and(|of| of != holder) {
+            return Ok(None); // by what was seen of it, his term cannot be over
+        }
         self.engine.run(Acquire { name, holder, lasts }).await
     }
 
     async fn renew(&self, term: &Term, lasts: Duration) -> Result<bool> {
+        let base = &self.engine.base;
+        let tick = base.clock.monotonic();
+        let lasts_on = base.watches.lock().officer(&term.name, tick) == Some(term.holder.as_str());
+        if lasts_on && self.engine.run(RenewAtOnce { term: term.clone(), lasts }).await? {
+            return Ok(true);
+        }
         self.engine.run(Renew { term: term.clone(), lasts }).await
     }
 }
@@ -278,6 +296,29 @@ impl Lifecycle for PostgresStore {
         };
         let set_aside = self.engine.base.set_aside();
         Ok(Condition { used_bytes, log_bytes: 0, full, set_aside })
+    }
+
+    async fn overview(&self) -> Result<Option<Overview>> {
+        let seen = self.before_a_look();
+        let taken = self
+            .engine
+            .ask_over(Way::Work, |engine, link| {
+                Box::pin(async move { overview::take(&engine, &link).await })
+            })
+            .await;
+        let (survey, mut overview) = taken.inspect_err(|_| self.engine.pulse.note_absence())?;
+        self.after_a_look(&survey, seen);
+        if !self.engine.proof.is_writable() {
+            overview.condition = self.condition().await?;
+        }
+        Ok(Some(overview))
+    }
+
+    async fn stirred(&self) {
+        tokio::select! {
+            () = self.engine.hub.stirred.notified() => {}
+            () = self.engine.proof.doubts.notified() => {}
+        }
     }
 
     async fn close(&self) -> Result<()> {

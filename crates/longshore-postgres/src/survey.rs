@@ -19,6 +19,9 @@ pub(crate) struct Over {
     pub(crate) outcome: AttemptOutcome,
 }
 
+/// Lines of the counters that are worth folding.
+const FOLD: i64 = 500;
+
 /// What was found.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
@@ -36,23 +39,33 @@ pub(crate) struct Survey {
     pub(crate) lines: i64,
 }
 
-const LOOK: &str = "
-SELECT 1::int2, seq, coalesce(token, 0), renewals::int8, lease, cancel_grace, cancels::int8
-    FROM tasks WHERE state = 2 AND lease IS NOT NULL
-UNION ALL SELECT 2::int2, epoch::int8, beats, fate::int8, lasts, NULL, NULL FROM instances
-UNION ALL SELECT 3::int2, count(*), NULL, NULL, NULL, NULL, NULL FROM counts
-UNION ALL SELECT 4::int2, ready::int8, NULL, NULL, NULL, NULL, NULL FROM
-    (SELECT ready FROM tasks WHERE ready = 2 LIMIT 1) AS suspect";
+/// Rows of several sorts: a number that tells which, six numbers and three texts. Others may be added behind.
+macro_rules! look {
+    () => {
+        "
+SELECT 1::int2, seq, coalesce(token, 0), renewals::int8, lease, cancel_grace, cancels::int8,
+    NULL::text, NULL::text, NULL::text FROM tasks WHERE state = 2 AND lease IS NOT NULL
+UNION ALL SELECT 2::int2, epoch::int8, beats, fate::int8, lasts, NULL, NULL, NULL, NULL, NULL FROM instances
+UNION ALL SELECT 3::int2, count(*), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM counts
+UNION ALL SELECT 4::int2, ready::int8, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM
+    (SELECT ready FROM tasks WHERE ready = 2 LIMIT 1) AS suspect"
+    };
+}
+pub(crate) use look;
 
 impl Survey {
     /// Looks, and remembers what it saw.
     pub(crate) async fn take(link: &Link, base: &Base) -> Result<Self, Trouble> {
-        let rows = link.query(LOOK, &[]).await?;
+        Self::read(&link.query(look!(), &[]).await?, base)
+    }
+
+    /// Reads what is its own among these rows, and remembers it.
+    pub(crate) fn read(rows: &[Row], base: &Base) -> Result<Self, Trouble> {
         let (tick, me) = (base.clock.monotonic(), base.epoch());
         let mut survey = Self::default();
         let mut watch = base.watches.lock();
         let (mut held, mut open) = (HashSet::new(), HashSet::new());
-        for row in &rows {
+        for row in rows {
             match row.try_get::<_, i16>(0)? {
                 1 => {
                     let lease = (row.try_get(1)?, row.try_get(2)?);
@@ -73,7 +86,8 @@ impl Survey {
                     }
                 }
                 3 => survey.lines = row.try_get(1)?,
-                _ => survey.suspects = true,
+                4 => survey.suspects = true,
+                _ => {}
             }
         }
         watch.keep_held(|lease| held.contains(lease));
@@ -82,7 +96,12 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Whether there is nothing to do.
+    /// Whether the counters have so many lines that they are worth folding.
+    pub(crate) fn is_littered(&self) -> bool {
+        self.lines > FOLD
+    }
+
+    /// Whether there is nothing to take back.
     pub(crate) fn is_calm(&self) -> bool {
         self.over.is_empty() && self.silent.is_empty() && !self.dead
     }
@@ -110,6 +129,6 @@ fn look_at_lease(
     }))
 }
 
-fn length(millis: i64) -> Duration {
+pub(crate) fn length(millis: i64) -> Duration {
     Duration::from_millis(millis.max(0).unsigned_abs())
 }

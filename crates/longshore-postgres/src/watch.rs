@@ -36,6 +36,14 @@ impl<K: Hash + Eq> Counters<K> {
         seen.since
     }
 
+    /// Returns since when a counter stands, as far as was seen.
+    pub(crate) fn since<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<Duration>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.0.get(key).map(|seen| seen.since)
+    }
+
     /// Notes a change that was made here.
     pub(crate) fn set(&mut self, key: K, count: i64, tick: Duration) {
         self.0.insert(key, Seen { count, since: tick });
@@ -79,9 +87,44 @@ pub(crate) struct Watch {
     /// Workers that announced themselves.
     pub(crate) workers: Counters<String>,
     cancels: HashMap<(i64, i64), Cancel>,
+    /// Who was last seen in each office, and how long the term lasts.
+    officers: HashMap<String, (String, Duration)>,
 }
 
 impl Watch {
+    /// Notes who is in an office, where the counter of the term stands, and how long it lasts.
+    pub(crate) fn look_at_term(
+        &mut self,
+        name: &str,
+        holder: &str,
+        count: i64,
+        lasts: Duration,
+        tick: Duration,
+    ) -> Duration {
+        self.officers.insert(name.to_owned(), (holder.to_owned(), lasts));
+        self.terms.look(name.to_owned(), count, tick)
+    }
+
+    /// Notes a term that was begun or renewed here.
+    pub(crate) fn set_term(
+        &mut self,
+        name: String,
+        holder: String,
+        count: i64,
+        lasts: Duration,
+        tick: Duration,
+    ) {
+        self.officers.insert(name.clone(), (holder, lasts));
+        self.terms.set(name, count, tick);
+    }
+
+    /// Whose term it is, as far as was seen; nothing if it may be over.
+    pub(crate) fn officer(&self, name: &str, tick: Duration) -> Option<&str> {
+        let (holder, lasts) = self.officers.get(name)?;
+        let since = self.terms.since(name)?;
+        (since.saturating_add(*lasts) > tick).then_some(holder)
+    }
+
     /// Returns when the grace of a cancel is over; one that is new here has all of it.
     pub(crate) fn cancel_until(
         &mut self,

@@ -16,7 +16,7 @@ use crate::supervisor::{
 };
 use crate::tasks::Tasks;
 use crate::telemetry::Telemetry;
-use crate::upkeep::Nudge;
+use crate::upkeep::{Horizon, Nudge};
 use longshore_core::store::{Condition, Hold, Retention, Store, StoreError};
 use longshore_core::{Clock, SystemClock};
 use std::fmt;
@@ -39,7 +39,7 @@ pub enum Phase {
     Stopped,
 }
 
-/// How the store was when it was last asked, once a second.
+/// How the store was when it was last asked: every second, a shared one every two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreHealth {
     /// It answered.
@@ -185,6 +185,7 @@ impl Engine {
             hub: hub.clone(),
             telemetry: telemetry.clone(),
             nudge: nudge.clone(),
+            horizon: Horizon::default(),
             stall,
             executor: Executor::start(handler_threads)?,
             running: Arc::new(Running::default()),

@@ -6,7 +6,7 @@
 use crate::registry::Registry;
 use longshore_core::QueueName;
 use longshore_core::queue::QueueSettings;
-use longshore_core::store::{self, Controls, KnownKind, Store};
+use longshore_core::store::{self, Controls, KnownKind, Overview, Store};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, watch};
 
@@ -105,6 +105,17 @@ impl Live {
     fn compose(&self, sources: &Sources) {
         let registry = Registry::clone(&sources.own).with_known(&sources.known);
         self.now.send_modify(|now| now.registry = Arc::new(registry));
+    }
+
+    /// Asks a store that answers everything at once how it stands, and puts in force what is.
+    pub(crate) async fn overview(&self, store: &dyn Store) -> store::Result<Option<Overview>> {
+        let _alone = self.looking.lock().await;
+        let overview = store.overview().await?;
+        if let Some(overview) = &overview {
+            self.set_controls(overview.controls.clone());
+            self.set_known(overview.kinds.clone());
+        }
+        Ok(overview)
     }
 
     /// Asks the store which kinds workers run, and puts them in force.

@@ -7,7 +7,7 @@ use crate::supervisor::{Component, ComponentError, Deadline, Life, Policy, Stopp
 use crate::upkeep::{Announcer, Cron, Due, Expiry, Health, Leader, Pruner, Rescuer, component};
 use longshore_core::store::{Retention, Store};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -68,8 +68,10 @@ fn health_of(cx: &Arc<Context>, health: &watch::Sender<StoreHealth>) -> Task {
         store: asking.store.clone(),
         telemetry: asking.telemetry.clone(),
         live: asking.live.clone(),
+        horizon: asking.horizon.clone(),
         shown: shown.clone(),
         fatal: asking.fatal.clone(),
+        asked: Instant::now(),
     })
 }
 
@@ -78,18 +80,12 @@ fn duties(cx: &Arc<Context>, schedules: &Arc<Schedules>, keep: Retention) -> [Ta
     let (due, rescuer, expiry, pruner) = (cx.clone(), cx.clone(), cx.clone(), cx.clone());
     let leader = Leader::new(cx.store.clone(), cx.worker.clone());
     let (led, expiring) = (leader.clone(), leader.clone());
+    let horizon = cx.horizon.clone();
     [
-        component(move || {
-            let Context { store, hub, clock, nudge, .. } = &*due;
-            Due::new(store.clone(), hub.clone(), clock.clone(), nudge.clone(), led.clone())
-        }),
-        component(move || Cron { schedules: schedules.clone(), clock: clock.clone() }),
-        component(move || Rescuer { store: rescuer.store.clone(), hub: rescuer.hub.clone() }),
-        component(move || Expiry {
-            store: expiry.store.clone(),
-            hub: expiry.hub.clone(),
-            leader: expiring.clone(),
-        }),
+        component(move || Due::new(&due, led.clone())),
+        component(move || Cron::new(schedules.clone(), clock.clone(), &horizon)),
+        component(move || Rescuer::new(&rescuer)),
+        component(move || Expiry::new(&expiry, expiring.clone())),
         component(move || Pruner {
             store: pruner.store.clone(),
             keep: keep.clone(),
@@ -172,6 +168,7 @@ mod tests {
             hub: Arc::default(),
             telemetry: Arc::default(),
             nudge: Default::default(),
+            horizon: Default::default(),
             stall: StallWatch::start().expect("a thread"),
             executor: Executor::start(Some(1)).expect("a thread"),
             running: Arc::new(Running::default()),

@@ -68,7 +68,14 @@ pub(crate) async fn post(addr: SocketAddr, kind: &str, plan: Plan) -> Result<Mea
     let mut connections = Vec::new();
     for _ in 0..plan.connections {
         let (shared, request) = (shared.clone(), request.clone());
-        connections.push(tokio::spawn(connection(addr, request, shared, plan, began, alarm.clone())));
+        connections.push(tokio::spawn(connection(
+            addr,
+            request,
+            shared,
+            plan,
+            began,
+            alarm.clone(),
+        )));
     }
     tokio::time::sleep(WARM_UP).await;
     shared.warm.store(true, Ordering::Relaxed);

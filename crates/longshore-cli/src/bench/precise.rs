@@ -36,7 +36,9 @@ impl Alarm {
     /// Starts the thread; it ends with the last clone.
     pub(super) fn start() -> Result<Self, Failure> {
         let (tell, told) = channel();
-        std::thread::Builder::new().name("alarm".into()).spawn(move || ring(&told))
+        std::thread::Builder::new()
+            .name("alarm".into())
+            .spawn(move || ring(&told))
             .map_err(Failure::system("cannot start threads"))?;
         Ok(Self(tell))
     }

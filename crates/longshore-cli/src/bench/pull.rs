@@ -86,7 +86,8 @@ impl Pull {
         let load = format!("{} workers, {} in a lease", self.workers, self.batch);
         let mut report = Report::new("pulled tasks", load, &times, took);
         let (cpu, peak) = server.usage();
-        report.client_cpu_us = Some(report.per_item(usage("self").0.saturating_sub(before.0), report.n));
+        report.client_cpu_us =
+            Some(report.per_item(usage("self").0.saturating_sub(before.0), report.n));
         report.server_cpu_us = Some(report.per_item(cpu.saturating_sub(before.1), report.n));
         report.peak_mib = peak as f64 / f64::from(1 << 20);
         report.start_ms = Some(server.start.as_secs_f64() * 1e3);
@@ -147,7 +148,9 @@ impl Worker {
             let leases = self.lease(batch).await?;
             if leases.is_empty() && last.elapsed() > PATIENCE {
                 let done = done.load(Ordering::Relaxed);
-                return Err(Failure::Bench(format!("{done} of {all} tasks were done, then nothing")));
+                return Err(Failure::Bench(format!(
+                    "{done} of {all} tasks were done, then nothing"
+                )));
             }
             for lease in leases {
                 let asked = Instant::now();
@@ -178,8 +181,10 @@ impl Worker {
             self.addr,
             body.len()
         );
-        let (status, body) =
-            self.exchange(request.as_bytes()).await.map_err(Failure::system("the server is gone"))?;
+        let (status, body) = self
+            .exchange(request.as_bytes())
+            .await
+            .map_err(Failure::system("the server is gone"))?;
         if !(200..300).contains(&status) {
             let text = String::from_utf8_lossy(&body).into_owned();
             return Err(Failure::Bench(format!("{path} was answered with {status}: {text}")));
@@ -188,7 +193,8 @@ impl Worker {
     }
 
     async fn exchange(&mut self, request: &[u8]) -> std::io::Result<(u16, Vec<u8>)> {
-        let bad = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
+        let bad =
+            |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
         self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {
@@ -197,16 +203,15 @@ impl Worker {
             }
             let ends = self.buffer.windows(4).position(|four| four == b"\r\n\r\n");
             let Some(end) = ends else { continue };
-            let head = std::str::from_utf8(&self.buffer[..end]).map_err(|_| bad("a head that is no text"))?;
+            let head = std::str::from_utf8(&self.buffer[..end])
+                .map_err(|_| bad("a head that is no text"))?;
             let length = head.lines().find_map(|line| {
                 let (name, value) = line.split_once(':')?;
                 name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
             });
             let status = head.get(9..12).and_then(|status| status.parse().ok());
-            let (length, status): (usize, u16) = (
-                length.unwrap_or(0),
-                status.ok_or_else(|| bad("an answer without a status"))?,
-            );
+            let (length, status): (usize, u16) =
+                (length.unwrap_or(0), status.ok_or_else(|| bad("an answer without a status"))?);
             if self.buffer.len() >= end + 4 + length {
                 return Ok((status, self.buffer[end + 4..end + 4 + length].to_vec()));
             }

@@ -70,7 +70,8 @@ impl StoreAlone {
         store.close().await.map_err(failed)?;
         drop(store);
         scratch.clear().await?;
-        let (inserts, ends) = raw.map_or((None, None), |(inserts, ends)| (Some(inserts), Some(ends)));
+        let (inserts, ends) =
+            raw.map_or((None, None), |(inserts, ends)| (Some(inserts), Some(ends)));
         self.print("accept", &accept, inserts.as_ref());
         self.print("claim and record", &lives, ends.as_ref());
         Ok(())
@@ -79,7 +80,8 @@ impl StoreAlone {
     async fn accept(&self, store: &Arc<dyn Store>) -> Result<Done, Failure> {
         let queue = queue()?;
         let kind = kind()?;
-        let payload = Payload::from_json(format!("\"{}\"", "x".repeat(self.size.saturating_sub(2))));
+        let payload =
+            Payload::from_json(format!("\"{}\"", "x".repeat(self.size.saturating_sub(2))));
         self.drive(|_| {
             let tasks = (0..self.batch)
                 .map(|_| {

@@ -76,6 +76,10 @@ fn trials() -> Vec<Trial> {
             fleet::a_stopped_server_comes_back_and_its_late_ends_are_refused,
         ),
         Trial::ignorable_test(
+            "fleet::the_duties_of_a_stopped_leader_are_taken_over",
+            fleet::the_duties_of_a_stopped_leader_are_taken_over,
+        ),
+        Trial::ignorable_test(
             "openapi::the_server_does_what_its_document_says",
             openapi::the_server_does_what_its_document_says,
         ),

@@ -3,6 +3,7 @@
 
 use super::offices::Office;
 use super::row::{Lane, Mark, Row};
+use longshore_core::bucket::Bucket;
 use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::readiness::{ParentEnded, Readiness, parent_ended, readiness};
 use longshore_core::register::Register;
@@ -45,6 +46,8 @@ pub(super) struct Books {
     /// Kinds that workers run, and when that was last said.
     pub(super) kinds: BTreeMap<KindName, (KnownKind, Timestamp)>,
     pub(super) settings: BTreeMap<QueueName, QueueSettings>,
+    /// How fast queues with a rate were handed out.
+    pub(super) buckets: HashMap<QueueName, Bucket>,
     pub(super) schedules: BTreeMap<uuid::Uuid, Schedule>,
     /// The audit log, oldest first.
     pub(super) audit: Vec<AuditLine>,

@@ -22,6 +22,10 @@ fn runs_in(row: &Row, queue: &QueueName) -> bool {
     row.task.state == State::Running && row.task.queue == *queue
 }
 
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// Who opens a task, and when.
 struct Opener<'a> {
     worker: &'a Arc<str>,
@@ -44,10 +48,11 @@ impl Books {
             (0..self.rows.len()).filter(|i| wanted(&self.rows[*i])).collect();
         ready.sort_by_key(|i| self.rows[*i].order());
         let mut leased = Vec::new();
+        let slots = want.slots.min(self.free(want, by.monotonic));
         for i in ready {
             let running = || self.rows.iter().filter(|row| runs_in(row, &want.queue)).count();
             let is_full = want.limit.is_some_and(|limit| running() >= limit as usize);
-            if leased.len() == want.slots || is_full {
+            if leased.len() == slots || is_full {
                 break;
             }
             let hold = want.hold_of(&self.rows[i].task.kind, by.hold);
@@ -55,7 +60,27 @@ impl Books {
                 leased.push(self.open(i, hold, by));
             }
         }
+        if let Some(rate) = want.rate {
+            let bucket = self.buckets.entry(want.queue.clone()).or_default();
+            bucket.take(rate, micros(by.monotonic), leased.len());
+        }
         leased
+    }
+
+    /// How many of a queue its rate lets go.
+    fn free(&self, want: &Want, now: Duration) -> usize {
+        let Some(rate) = want.rate else { return usize::MAX };
+        let bucket = self.buckets.get(&want.queue).copied().unwrap_or_default();
+        bucket.free(rate, micros(now))
+    }
+
+    /// When a rate lets one go at the earliest, of those that let none go.
+    fn next_by_rate(&self, wants: &[Want], now: Duration) -> Option<Duration> {
+        let wait = |want: &Want| {
+            let bucket = self.buckets.get(&want.queue)?;
+            Some(bucket.wait(want.rate?, micros(now))).filter(|wait| !wait.is_zero())
+        };
+        wants.iter().filter_map(wait).min()
     }
 
     /// Whether a ready task may be handed out now: not paused, and not a second suspect.
@@ -189,7 +214,12 @@ impl Work for ModelStore {
             let mut changed = std::pin::pin!(self.changed().notified());
             changed.as_mut().enable();
             let leased = self.claim_now(&want)?;
-            if !leased.is_empty() || tokio::time::timeout_at(deadline, changed).await.is_err() {
+            let wait = self.books()?.next_by_rate(&want.wants, self.clock().monotonic());
+            let look = wait.map_or(deadline, |wait| deadline.min(Instant::now() + wait));
+            let is_late = || Instant::now() >= deadline;
+            if !leased.is_empty()
+                || tokio::time::timeout_at(look, changed).await.is_err() && is_late()
+            {
                 return Ok(leased);
             }
         }

@@ -175,7 +175,15 @@ impl Bench {
     /// Room for kinds `job`, `a`, `b` and `c`.
     pub(super) fn want(&self, name: &str, slots: usize) -> Want {
         let kinds = ["job", "a", "b", "c"].map(kind).into();
-        Want { queue: queue(name), tenant: None, kinds, outside: [].into(), slots, limit: None }
+        Want {
+            queue: queue(name),
+            tenant: None,
+            kinds,
+            outside: [].into(),
+            slots,
+            limit: None,
+            rate: None,
+        }
     }
 
     pub(super) async fn claim_with(&self, claim: Claim) -> Vec<Leased> {

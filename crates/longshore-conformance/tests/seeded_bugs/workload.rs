@@ -296,6 +296,7 @@ impl World {
             outside: [].into(),
             slots: self.random.usize(1..6),
             limit: None,
+            rate: None,
         };
         let worker = incarnation.as_str().into();
         let claim = Claim { worker, hold, wants: vec![want], wait: Duration::ZERO };

@@ -1,6 +1,6 @@
 //! How the store itself is.
 
-use super::Result;
+use super::{Overview, Result};
 
 /// How the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +25,18 @@ pub trait Lifecycle: Send + Sync + std::fmt::Debug {
 
     /// Answers when a write would be served now.
     async fn condition(&self) -> Result<Condition>;
+
+    /// Answers in one question what a server wants to know every few seconds; nothing where that saves nothing:
+    /// then each is asked for by itself, and upkeep finds out what there is to do.
+    async fn overview(&self) -> Result<Option<Overview>> {
+        Ok(None)
+    }
+
+    /// Returns once it is worth looking at once instead of at the usual time: somebody has changed what is in
+    /// force, or the store may be away.
+    async fn stirred(&self) {
+        std::future::pending().await
+    }
 
     /// Finishes what was asked, then closes. Later calls fail with `Closed`.
     async fn close(&self) -> Result<()>;

@@ -2,6 +2,7 @@
 
 use super::{Refused, Result};
 use crate::attempt::TaskError;
+use crate::queue::Rate;
 use crate::task::{Accepted, Seq};
 use crate::{
     Event, KindName, NewTask, Payload, QueueName, Span, State, TaskId, TenantName, Timestamp,
@@ -42,6 +43,9 @@ pub struct Want {
     pub slots: usize,
     /// With so many tasks of the queue running, over all holders, none is handed out.
     pub limit: Option<u32>,
+    /// No more of the queue's tasks are handed out in a time, over all claims that say so: see
+    /// [`Bucket`](crate::bucket::Bucket).
+    pub rate: Option<Rate>,
 }
 
 impl Want {

@@ -328,12 +328,11 @@ impl Desk<'_> {
             return None;
         }
         let lines = self.memory.lines.get(&sort.queue);
-        let running = self.memory.running(sort.queue);
         self.takers.iter().position(|taker| {
             taker.queue == sort.queue
-                && taker.room(running) > 0
+                && self.room(taker) > 0
                 && taker.wants(sort)
-                && self.incoming.is_in_order_for(taker.room(running) + taker.given.len())
+                && self.incoming.is_in_order_for(self.room(taker) + taker.given.len())
                 && lines.is_none_or(|lines| !lines.keys().any(|(sort, _)| taker.wants(*sort)))
         })
     }
@@ -358,6 +357,7 @@ impl Desk<'_> {
         let names = (task.kind.clone(), task.queue.clone(), task.tenant.clone());
         let carried = (task.headers.clone(), task.traceparent.clone());
         let leased = self.leased(row, opening, names, task.payload.clone(), carried);
+        self.spend(row.sort.queue, self.takers[taker].rate);
         let taker = &mut self.takers[taker];
         taker.left -= 1;
         taker.given.push(leased);

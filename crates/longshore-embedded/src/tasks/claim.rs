@@ -20,7 +20,7 @@ impl Desk<'_> {
     /// Hands ready tasks to `taker` until it is full or nothing is left for it.
     pub(crate) fn serve(&mut self, taker: &mut Taker) -> Result<(), Trouble> {
         loop {
-            let room = taker.room(self.memory.running(taker.queue));
+            let room = self.room(taker);
             if room == 0 {
                 return Ok(());
             }
@@ -40,6 +40,7 @@ impl Desk<'_> {
                     break; // its end may have let a better one go
                 };
                 let leased: Leased = self.hand_out(&row, payload, hold, taker.worker)?;
+                self.spend(taker.queue, taker.rate);
                 taker.given.push(leased);
                 taker.left -= 1;
             }

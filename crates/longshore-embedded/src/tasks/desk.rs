@@ -4,6 +4,7 @@ use crate::error::Trouble;
 use crate::memory::{Memory, Sort};
 use crate::names::{NameId, Names};
 use crate::{schema, spans};
+use longshore_core::queue::Rate;
 use longshore_core::store::{Hold, Leased};
 use longshore_core::{Clock, NewTask, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Statement};
@@ -23,6 +24,8 @@ pub(crate) struct Taker {
     pub(crate) left: usize,
     /// With so many tasks of the queue running, none is handed out.
     pub(crate) limit: Option<usize>,
+    /// So fast the queue is handed out, over all claims.
+    pub(crate) rate: Option<Rate>,
     pub(crate) worker: NameId,
     pub(crate) hold: Hold,
     pub(crate) given: Vec<Leased>,
@@ -35,7 +38,7 @@ impl Taker {
     }
 
     /// How many more it may be given while so many tasks of its queue run.
-    pub(crate) fn room(&self, running: usize) -> usize {
+    fn room(&self, running: usize) -> usize {
         self.limit.map_or(self.left, |limit| self.left.min(limit.saturating_sub(running)))
     }
 
@@ -47,6 +50,10 @@ impl Taker {
             self.hold
         }
     }
+}
+
+fn micros(tick: Duration) -> i64 {
+    i64::try_from(tick.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// What a transaction brings in.
@@ -132,6 +139,32 @@ impl<'c> Desk<'c> {
         self.names.load(self.db)?;
         self.memory.load(self.db, self.tick)?;
         Ok(())
+    }
+
+    /// How many more a taker may be given now.
+    pub(super) fn room(&self, taker: &Taker) -> usize {
+        let room = taker.room(self.memory.running(taker.queue));
+        match taker.rate {
+            Some(rate) if room > 0 => {
+                let bucket = self.memory.buckets.get(&taker.queue).copied().unwrap_or_default();
+                room.min(bucket.free(rate, micros(self.tick)))
+            }
+            _ => room,
+        }
+    }
+
+    /// Counts a hand-out against the rate of the queue.
+    pub(super) fn spend(&mut self, queue: NameId, rate: Option<Rate>) {
+        if let Some(rate) = rate {
+            let now = micros(self.tick);
+            self.memory.buckets.entry(queue).or_default().take(rate, now, 1);
+        }
+    }
+
+    /// How long until the rate lets a taker have one, if it lets it have none now.
+    pub(crate) fn wait_of(&self, taker: &Taker) -> Option<Duration> {
+        let wait = self.memory.buckets.get(&taker.queue)?.wait(taker.rate?, micros(self.tick));
+        (!wait.is_zero() && self.memory.lines.contains_key(&taker.queue)).then_some(wait)
     }
 
     pub(super) fn sort_of(&self, task: &NewTask) -> Result<Sort, Trouble> {

@@ -3,8 +3,10 @@
 use super::job::{Answer, Job, Needs, apply};
 use super::parked::Parked;
 use crate::error::Trouble;
+use crate::names::NameId;
 use crate::room::Room;
 use crate::tasks::{Desk, Incoming};
+use longshore_core::bucket::Bucket;
 use longshore_core::failpoint;
 use longshore_core::store::{Condition, LeaseRef, StoreError};
 use rustc_hash::FxHashMap as HashMap;
@@ -22,6 +24,8 @@ pub(super) struct Rounds<'c> {
     pub(super) homeless: Vec<LeaseRef>,
     /// Terms as they were before this round.
     terms: HashMap<String, (u64, Duration)>,
+    /// How rates stood before the transaction that is under way.
+    buckets: HashMap<NameId, Bucket>,
     synced: Option<bool>,
     /// Damaged tasks that were set aside since the start.
     set_aside: u64,
@@ -57,6 +61,7 @@ impl<'c> Rounds<'c> {
             room,
             homeless: Vec::new(),
             terms: HashMap::default(),
+            buckets: HashMap::default(),
             synced: None,
             set_aside: 0,
             never_sync: seeded_bug("skip_fsync"),
@@ -149,6 +154,7 @@ impl<'c> Rounds<'c> {
         }
         self.desk.takers.clear();
         self.desk.memory.terms.clone_from(&self.terms);
+        self.desk.memory.buckets.clone_from(&self.buckets);
         for parked in &mut self.parked {
             parked.forget();
         }
@@ -226,6 +232,7 @@ impl<'c> Rounds<'c> {
         self.desk.db.prepare_cached("BEGIN")?.execute([])?;
         self.desk.begin();
         self.terms.clone_from(&self.desk.memory.terms);
+        self.buckets.clone_from(&self.desk.memory.buckets);
         Ok(())
     }
 

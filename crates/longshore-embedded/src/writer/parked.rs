@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Parked {
     job: Job,
     until: Instant,
+    /// When a rate lets it have something, as long as nothing else happens.
+    look: Option<Instant>,
     takers: Vec<Taker>,
 }
 
@@ -22,7 +24,7 @@ impl Parked {
             Job::Claim { claim, .. } => claim.wait.min(LONGEST_WAIT),
             _ => Duration::ZERO,
         };
-        Self { job, until: Instant::now() + wait, takers: Vec::new() }
+        Self { job, until: Instant::now() + wait, look: None, takers: Vec::new() }
     }
 
     fn claim(&self) -> Option<&Claim> {
@@ -53,6 +55,7 @@ impl Parked {
                 outside: ids(&want.outside)?,
                 left: want.slots,
                 limit: want.limit.map(|limit| limit as usize),
+                rate: want.rate,
                 worker,
                 hold: claim.hold,
                 given: Vec::new(),
@@ -67,6 +70,8 @@ impl Parked {
         for taker in &mut self.takers {
             desk.serve(taker)?;
         }
+        let wait = self.takers.iter().filter_map(|taker| desk.wait_of(taker)).min();
+        self.look = wait.map(|wait| Instant::now() + wait);
         Ok(())
     }
 
@@ -85,8 +90,9 @@ impl Parked {
         self.takers.clear();
     }
 
+    /// When it has to be looked at again, if nothing happens before.
     pub(super) fn until(&self) -> Instant {
-        self.until
+        self.look.map_or(self.until, |look| look.min(self.until))
     }
 
     pub(super) fn is_forgotten(&self) -> bool {

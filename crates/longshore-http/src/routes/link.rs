@@ -46,8 +46,8 @@ pub(crate) async fn claim(
     }
     let now = house.engine().live().now();
     for want in &mut said.wants {
-        let limit = now.settings(want.queue()).limit;
-        want.within(MOST_TASKS, limit);
+        let set = now.settings(want.queue());
+        want.within(MOST_TASKS, &set);
     }
     for want in &said.wants {
         caller.must_cover(want.queue().as_str())?;

@@ -75,6 +75,19 @@ async fn a_failure_is_tried_again_and_bad_data_is_not() {
 }
 
 #[tokio::test]
+async fn workers_that_pull_keep_the_rate_of_a_queue_together() {
+    let router = house(20).await;
+    let set = Request::patch("/v1/queues/default").header("content-type", "application/json");
+    let set = ask(&router, set.body(Body::from(r#"{"rate":"30/h"}"#)).unwrap()).await;
+    assert_eq!(set.status, 200, "{}", set.text());
+    assert_eq!(lease(&router, 2).await.len(), 2);
+    let other = json!({"kinds": ["pulled"], "max": 10, "worker": "w2"}).to_string();
+    let other = post(&router, "/v1/leases", &other).await.json();
+    assert_eq!(other["data"]["tasks"].as_array().unwrap().len(), 1, "a tenth of an hour's");
+    assert_eq!(lease(&router, 10).await, [] as [Value; 0]);
+}
+
+#[tokio::test]
 async fn what_is_released_is_ready_again_and_costs_nothing() {
     let router = house(1).await;
     let first = lease(&router, 1).await.remove(0);

@@ -255,6 +255,7 @@ impl Desk<'_> {
         };
         let changed = self.execute(sql, &[&number, &name]).await? > 0;
         self.after.wake_all |= !paused;
+        self.after.stirs = true;
         let shown = |paused| Some(format!("{{\"paused\":{paused}}}"));
         Ok(Done { before: shown(paused != changed), after: shown(paused), ..Done::default() })
     }
@@ -293,6 +294,7 @@ impl Desk<'_> {
                 self.execute("DELETE FROM settings WHERE queue = $1", &[&queue]).await?;
             }
         }
+        self.after.stirs = true;
         Ok(Done { before, after, ..Done::default() })
     }
 }

@@ -58,7 +58,7 @@ pub(crate) enum Note {
     /// A holder was told to cancel.
     Cancel { held: (i64, i64), version: i64, grace: Duration },
     /// A term lasts from now on.
-    Term { name: String, count: i64 },
+    Term { name: String, holder: String, lasts: Duration, count: i64 },
     /// A worker was heard of.
     Worker { id: String, said: i64 },
 }
@@ -76,6 +76,12 @@ pub(crate) struct After {
     pub(crate) set_aside: u64,
     /// Some ready task must run isolated.
     pub(crate) suspects: bool,
+    /// What is in force has changed: all servers look at once.
+    pub(crate) stirs: bool,
+    /// This was a sign of life of the opened store.
+    pub(crate) beats: bool,
+    /// It has certainly written something.
+    pub(crate) is_written: bool,
 }
 
 /// One transaction, the time it takes place at, and what it has changed.

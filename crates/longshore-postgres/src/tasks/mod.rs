@@ -39,3 +39,5 @@ pub(crate) use record::{applied, is_plain as is_plain_end, plain_ones, plain_suc
 pub(crate) use row::{LISTED, TaskRow, read_error, read_task, tags_of};
 pub(crate) use schedules::read_schedules;
 pub(crate) use sort::Sort;
+pub(crate) use terms::count as count_of_term;
+pub(crate) use workers::known_since;

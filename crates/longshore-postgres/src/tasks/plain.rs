@@ -166,9 +166,10 @@ pub(crate) async fn plain_accepts(
     values.extend(counts.values());
     let statement = link.prepared(ACCEPT_NEW).await?;
     match link.client().execute(&statement, &values).await {
-        Ok(_) => {
-            Ok(tasks.iter().map(|task| Ok(accepted(task, now, base, state_of(task, now)))).collect())
-        }
+        Ok(_) => Ok(tasks
+            .iter()
+            .map(|task| Ok(accepted(task, now, base, state_of(task, now))))
+            .collect()),
         // An id is taken: nothing was done, and now it is asked which.
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
             accept_at_once(Line::Ours(link), base, now, tasks, true).await

@@ -97,6 +97,19 @@ impl Desk<'_> {
         Ok((bytes + changed).max(0).unsigned_abs())
     }
 
+    /// The same, and a write is served now: else this fails.
+    pub(crate) async fn used_bytes_by_a_write(&mut self) -> Result<u64, Trouble> {
+        let row = self
+            .row(
+                "WITH written AS (UPDATE format SET version = version)
+                 SELECT coalesce(sum(bytes), 0)::int8 FROM counts",
+                &[],
+            )
+            .await?;
+        self.after.is_written = true;
+        Ok(row.map_or(Ok(0), |row| row.try_get::<_, i64>(0))?.max(0).unsigned_abs())
+    }
+
     /// Removes what is still as old as it was seen to be.
     async fn remove(&mut self, old: &[i64], success: i64, failed: i64) -> Result<u64, Trouble> {
         if old.is_empty() {

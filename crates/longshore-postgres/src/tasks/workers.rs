@@ -6,6 +6,28 @@ use longshore_core::Timestamp;
 use longshore_core::store::{KIND_KEPT, KnownKind, LOST_SHOWN, SeenWorker, Told, Worker};
 use std::time::Duration;
 
+/// That a kind is still run is written down so often; what it is, when that changes.
+const RENEWED: Duration = Duration::from_secs(3_600);
+
+/// One statement that is a transaction: the worker, the kinds that are new or not what they were, and, as whoever
+/// can say so lives, a sign of life of the opened store.
+const ANNOUNCE: &str = "
+WITH said AS (
+    INSERT INTO workers(id, worker, lasts, seen_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (id) DO UPDATE SET worker = excluded.worker, lasts = excluded.lasts,
+        seen_at = excluded.seen_at, said = workers.said + 1
+    RETURNING said, drain
+), learnt AS (
+    INSERT INTO kinds(name, kind, seen_at)
+    SELECT name, kind, $4 FROM unnest($5::text[], $6::text[]) AS k(name, kind) ORDER BY name
+    ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, seen_at = excluded.seen_at
+        WHERE kinds.kind <> excluded.kind OR kinds.seen_at <= excluded.seen_at - $7::int8
+    RETURNING name
+), beat AS (
+    UPDATE instances SET beats = beats + 1 WHERE epoch = $8 AND fate = 0 RETURNING epoch
+)
+SELECT said, drain, EXISTS (SELECT 1 FROM learnt), EXISTS (SELECT 1 FROM beat) FROM said";
+
 impl Desk<'_> {
     pub(crate) async fn announce(
         &mut self,
@@ -14,35 +36,34 @@ impl Desk<'_> {
         lasts: Duration,
     ) -> Result<Told, Trouble> {
         let said = serde_json::to_string(worker)?;
-        let row = self
-            .row(
-                "INSERT INTO workers(id, worker, lasts, seen_at) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (id) DO UPDATE SET worker = excluded.worker, lasts = excluded.lasts,
-                     seen_at = excluded.seen_at, said = workers.said + 1
-                 RETURNING said, drain",
-                &[&super::desk::text(&worker.id), &said, &millis(lasts), &self.now.0],
-            )
-            .await?;
-        let mut names: Vec<&str> = Vec::new();
-        let mut texts = Vec::new();
+        let (mut names, mut texts) = (Vec::new(), Vec::new());
         for kind in kinds {
             if !names.contains(&kind.name.as_str()) {
                 names.push(kind.name.as_str());
                 texts.push(serde_json::to_string(kind)?);
             }
         }
-        if !names.is_empty() {
-            self.execute(
-                "INSERT INTO kinds(name, kind, seen_at)
-                 SELECT name, kind, $3 FROM unnest($1::text[], $2::text[]) AS k(name, kind) ORDER BY name
-                 ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, seen_at = excluded.seen_at",
-                &[&names, &texts, &self.now.0],
+        let row = self
+            .row(
+                ANNOUNCE,
+                &[
+                    &super::desk::text(&worker.id),
+                    &said,
+                    &millis(lasts),
+                    &self.now.0,
+                    &names,
+                    &texts,
+                    &millis(RENEWED),
+                    &self.base.epoch(),
+                ],
             )
             .await?;
-        }
         let Some(row) = row else { return Ok(Told::default()) };
         let id = worker.id.to_string();
         self.after.notes.push(Note::Worker { id, said: row.try_get(0)? });
+        self.after.stirs = row.try_get(2)?;
+        self.after.beats = row.try_get(3)?;
+        self.after.is_written = true;
         Ok(Told { drain: row.try_get(1)? })
     }
 
@@ -95,10 +116,17 @@ impl Desk<'_> {
     }
 
     pub(crate) async fn known_kinds(&self) -> Result<Vec<KnownKind>, Trouble> {
-        let since = self.now.0.saturating_sub(millis(KIND_KEPT));
         let rows = self
-            .rows("SELECT kind FROM kinds WHERE seen_at >= $1 ORDER BY name", &[&since])
+            .rows(
+                "SELECT kind FROM kinds WHERE seen_at >= $1 ORDER BY name",
+                &[&known_since(self.now)],
+            )
             .await?;
         rows.iter().map(|row| Ok(serde_json::from_str(row.try_get(0)?)?)).collect()
     }
+}
+
+/// Kinds that were announced since then are known.
+pub(crate) fn known_since(now: Timestamp) -> i64 {
+    now.0.saturating_sub(millis(KIND_KEPT))
 }

@@ -62,6 +62,7 @@ pub(crate) fn request(slots: usize, hold: Hold) -> Claim {
         outside: [].into(),
         slots,
         limit: None,
+        rate: None,
     };
     Claim { worker: "worker".into(), hold, wants: vec![want], wait: Duration::ZERO }
 }

@@ -7,6 +7,7 @@ mod duties;
 mod inside;
 mod opening;
 mod outage;
+mod overview;
 mod pair;
 
 use longshore_conformance::postgres;
@@ -30,6 +31,11 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     duties::a_slot_fires_once_whoever_asks,
     duties::a_worker_that_falls_silent_is_shown_as_lost,
     duties::a_kind_is_known_for_long_after_its_workers,
+    overview::an_overview_says_what_each_question_says,
+    overview::what_a_later_version_wrote_does_not_hide_the_rest,
+    overview::what_is_set_at_one_server_stirs_the_others,
+    overview::a_word_of_a_worker_is_a_sign_of_life_of_its_server,
+    overview::a_leader_that_stopped_is_succeeded_after_its_term,
     inside::what_is_submitted_in_a_transaction_is_there_if_it_is_kept,
     inside::a_step_is_done_once,
     inside::an_end_is_kept_with_the_transaction,
@@ -37,10 +43,12 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     inside::texts_with_a_nul_are_taken,
     opening::a_schema_of_a_later_version_is_refused,
     opening::a_table_of_somebody_else_is_left_alone,
+    opening::a_schema_of_version_1_is_brought_up_beside_its_servers,
     opening::two_servers_make_the_schema_at_the_same_time,
 ], needs: postgres::startable, [
     outage::a_killed_database_loses_nothing_that_was_answered,
     outage::leases_get_a_full_length_of_grace_after_an_outage,
+    outage::who_watches_hears_at_once_that_the_database_is_away,
     outage::calls_fail_at_once_while_the_database_is_away,
     opening::each_way_to_fail_is_told_apart,
 ], after: postgres::stop_shared);

@@ -1,8 +1,10 @@
 //! Openings that fail, and what they tell.
 
-use crate::bench::{connect, fresh_url, open, with_fresh_schema};
+use crate::bench::{
+    claim_inside, connect, fresh_url, job, open, request, submit, with_fresh_schema,
+};
 use longshore_conformance::postgres::PostgresServer;
-use longshore_core::store::Lifecycle;
+use longshore_core::store::{Hold, Lifecycle, Work};
 use longshore_postgres::{OpenError, Options, PostgresStore};
 
 async fn error(url: &str) -> OpenError {
@@ -68,4 +70,25 @@ pub(crate) async fn two_servers_make_the_schema_at_the_same_time() {
     let (first, second) = tokio::join!(open(&url), open(&url));
     first.condition().await.expect("it serves");
     second.condition().await.expect("it serves");
+}
+
+pub(crate) async fn a_schema_of_version_1_is_brought_up_beside_its_servers() {
+    let url = fresh_url();
+    let old = open(&url).await;
+    submit(&old, job()).await;
+    let database = connect(&url).await;
+    database
+        .batch_execute("DROP TABLE rates; UPDATE format SET version = 1, oldest = 1")
+        .await
+        .expect("as version 1 had left it");
+    let new = open(&url).await;
+    let format = database.query_one("SELECT version, oldest FROM format", &[]).await;
+    let format = format.expect("it answers");
+    assert_eq!((format.get::<_, i32>(0), format.get::<_, i32>(1)), (2, 1));
+    let mut claim = request(5, Hold::Process);
+    claim.wants[0].rate = Some("1/h".parse().expect("a rate"));
+    assert_eq!(new.claim(claim.clone()).await.expect("claim answers").len(), 1);
+    submit(&old, job()).await;
+    assert_eq!(new.claim(claim).await.expect("claim answers").len(), 0, "one an hour");
+    assert_eq!(claim_inside(&old, 5).await.len(), 1);
 }

@@ -1,7 +1,8 @@
 //! A database that goes away, and comes back.
 
 use crate::bench::{
-    claim_inside, claim_timed, complete, job, open_at, open_with, submit, until, with_fresh_schema,
+    claim_inside, claim_timed, complete, job, open, open_at, open_with, submit, until,
+    with_fresh_schema,
 };
 use longshore_conformance::ManualClock;
 use longshore_conformance::postgres::PostgresServer;
@@ -112,4 +113,18 @@ pub(crate) async fn calls_fail_at_once_while_the_database_is_away() {
         assert!(store.rescue().await.is_err() && store.controls().await.is_err());
     }
     assert!(began.elapsed() < Duration::from_secs(15), "none of them waits for its deadline");
+}
+
+pub(crate) async fn who_watches_hears_at_once_that_the_database_is_away() {
+    let mut database = server();
+    let store = open(&with_fresh_schema(&database.url())).await;
+    store.overview().await.expect("it answers");
+    let stirred = async |within| tokio::time::timeout(within, store.stirred()).await.is_ok();
+    while stirred(Duration::from_millis(200)).await {}
+    database.kill();
+    assert!(stirred(Duration::from_secs(20)).await, "the connection that listens has ended");
+    assert!(store.overview().await.is_err());
+    database.restart().expect("it starts again");
+    let answers = async || store.overview().await.is_ok();
+    until("it answers again", answers).await;
 }

@@ -8,7 +8,7 @@ use crate::live::Live;
 use crate::notify::Hub;
 use crate::stall::StallWatch;
 use crate::telemetry::Telemetry;
-use crate::upkeep::Nudge;
+use crate::upkeep::{Horizon, Nudge};
 use longshore_core::store::{Hold, Store, StoreError};
 use longshore_core::{Clock, QueueName};
 use std::collections::HashMap;
@@ -25,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) hub: Arc<Hub>,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) nudge: Nudge,
+    /// What upkeep is ahead.
+    pub(crate) horizon: Horizon,
     pub(crate) stall: StallWatch,
     pub(crate) executor: Executor,
     pub(crate) running: Arc<Running>,

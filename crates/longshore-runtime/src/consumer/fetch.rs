@@ -3,7 +3,6 @@
 use super::attempt;
 use super::context::Context;
 use super::opening::Opening;
-use super::rate::Bucket;
 use super::slots::{Slot, Slots};
 use crate::live::{Now, at_once};
 use crate::supervisor::{ComponentError, Life};
@@ -11,8 +10,8 @@ use longshore_core::queue::QueueSettings;
 use longshore_core::store::{Claim, ErrorClass, Leased, Want};
 use longshore_core::{KindName, QueueName, failpoint};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -49,10 +48,10 @@ pub(crate) async fn run(
         for (name, _) in now.registry.queues() {
             let settings = now.settings(name);
             if let Some(fetch) = queues.get(name) {
-                fetch.change(settings);
+                fetch.change(&settings);
                 continue;
             }
-            let fetch = Fetch::new(name.clone(), settings, stop.child_token(), &cx);
+            let fetch = Fetch::new(name.clone(), &settings, stop.child_token(), &cx);
             for _ in 0..CLAIMS {
                 loops.spawn(fetch.clone().run(cx.clone(), attempts.clone()));
             }
@@ -77,32 +76,25 @@ pub(crate) async fn run(
 struct Fetch {
     queue: QueueName,
     slots: Slots,
-    bucket: Arc<Mutex<Bucket>>,
     stop: CancellationToken,
 }
 
 impl Fetch {
     fn new(
         queue: QueueName,
-        settings: QueueSettings,
+        settings: &QueueSettings,
         stop: CancellationToken,
         cx: &Context,
     ) -> Self {
-        let count = at_once(&settings);
+        let count = at_once(settings);
         let mut all = cx.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slots = all.entry(queue.clone()).or_insert_with(|| Slots::new(count, CLAIMS)).clone();
         slots.resize(count);
-        let bucket = Arc::new(Mutex::new(Bucket::new(settings.rate, Instant::now())));
-        Self { queue, slots, bucket, stop }
+        Self { queue, slots, stop }
     }
 
-    fn change(&self, settings: QueueSettings) {
-        self.slots.resize(at_once(&settings));
-        self.bucket().change(settings.rate, Instant::now());
-    }
-
-    fn bucket(&self) -> MutexGuard<'_, Bucket> {
-        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    fn change(&self, settings: &QueueSettings) {
+        self.slots.resize(at_once(settings));
     }
 
     /// Claims until it is stopped; every task that was handed out is run.
@@ -117,33 +109,22 @@ impl Fetch {
                 now = live.borrow_and_update().clone();
                 (kinds, outside) = kinds_of(&now);
             }
-            let taken = self.bucket().take(free.len(), Instant::now());
-            let slots = match taken {
-                Ok(slots) => slots,
-                Err(wait) => {
-                    drop(free);
-                    tokio::select! {
-                        () = self.stop.cancelled() => return,
-                        () = tokio::time::sleep(wait) => {}
-                        _ = live.changed() => live.mark_changed(),
-                    }
-                    continue;
-                }
-            };
+            let set = now.settings(&self.queue);
             let want = Want {
                 queue: self.queue.clone(),
                 tenant: None,
                 kinds: kinds.clone(),
                 outside: outside.clone(),
-                slots,
-                limit: now.settings(&self.queue).limit,
+                slots: free.len(),
+                limit: set.limit,
+                rate: set.rate,
             };
             let claim =
                 Claim { worker: cx.worker.clone(), hold: cx.hold, wants: vec![want], wait: WAIT };
             // A dropped claim hands nothing out, so leaving it loses nothing.
             let claimed = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return self.bucket().settle(slots, 0),
+                () = self.stop.cancelled() => return,
                 _ = live.changed() => {
                     live.mark_changed();
                     Ok(Vec::new()) // asked anew, for what holds now
@@ -161,7 +142,6 @@ impl Fetch {
                 }
                 Err(error) => {
                     tracing::warn!(queue = %self.queue, %error, "claiming failed, will be tried again");
-                    self.bucket().settle(slots, 0);
                     drop(free);
                     let _ = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
                     pause = (pause * 2).min(BACKOFF.1);
@@ -169,7 +149,6 @@ impl Fetch {
                 }
             };
             pause = BACKOFF.0;
-            self.bucket().settle(slots, leased.len());
             // An injected error has no meaning here: what was handed out must be run.
             let _ = failpoint::pass("consumer.claimed");
             begin(leased, free, &now, &cx, &attempts);

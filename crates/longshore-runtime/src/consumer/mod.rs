@@ -14,7 +14,6 @@ pub(crate) mod fetch;
 mod handlers;
 mod opening;
 mod permits;
-mod rate;
 pub(crate) mod record;
 mod running;
 mod slots;

@@ -142,6 +142,7 @@ impl Outside {
                 outside: [].into(),
                 slots: left,
                 limit: now.settings(queue).limit,
+                rate: now.settings(queue).rate,
             };
             asked.queues.iter().map(want).collect::<Vec<_>>()
         };

@@ -3,7 +3,7 @@
 
 use super::LeaseName;
 use longshore_core::attempt::TaskError;
-use longshore_core::queue::QueueSettings;
+use longshore_core::queue::{QueueSettings, Rate};
 use longshore_core::retry::BuryReason;
 use longshore_core::store::{
     Ending, Extend, KnownKind, LeaseState, Leased, Recorded, Want, Worker,
@@ -43,13 +43,16 @@ pub struct WantSaid {
     kinds: Vec<KindName>,
     slots: usize,
     limit: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rate: Option<Rate>,
 }
 
 impl WantSaid {
     /// Says it.
     pub fn of(want: &Want) -> Self {
-        let Want { queue, kinds, slots, limit, .. } = want;
-        Self { queue: queue.clone(), kinds: kinds.to_vec(), slots: *slots, limit: *limit }
+        let Want { queue, kinds, slots, limit, rate, .. } = want;
+        let (queue, kinds) = (queue.clone(), kinds.to_vec());
+        Self { queue, kinds, slots: *slots, limit: *limit, rate: *rate }
     }
 
     /// Returns the queue.
@@ -57,20 +60,24 @@ impl WantSaid {
         &self.queue
     }
 
-    /// Bounds what was said: so many tasks, and the limit that the server knows.
-    pub fn within(&mut self, most: usize, limit: Option<u32>) {
+    /// Bounds what was said: so many tasks, and what the server knows to be set on the queue.
+    pub fn within(&mut self, most: usize, set: &QueueSettings) {
         self.slots = self.slots.min(most);
-        self.limit = match (self.limit, limit) {
+        self.limit = match (self.limit, set.limit) {
             (Some(said), Some(known)) => Some(said.min(known)),
+            (said, known) => said.or(known),
+        };
+        self.rate = match (self.rate, set.rate) {
+            (Some(said), Some(known)) => Some(said.slower(known)),
             (said, known) => said.or(known),
         };
     }
 
     /// Returns what was said, for the tasks of a tenant.
     pub fn into_want(self, tenant: TenantName) -> Want {
-        let Self { queue, kinds, slots, limit } = self;
+        let Self { queue, kinds, slots, limit, rate } = self;
         let tenant = Some(tenant);
-        Want { queue, tenant, kinds: kinds.into(), outside: [].into(), slots, limit }
+        Want { queue, tenant, kinds: kinds.into(), outside: [].into(), slots, limit, rate }
     }
 }
 
@@ -422,5 +429,33 @@ mod tests {
         let end = r#"{"lease":"x","verdict":{"do":"complete"},"result":null,"error":null}"#;
         let end: EndSaid = serde_json::from_str(end).unwrap();
         assert_eq!(end.into_ending(), Err(Garbled { what: "a lease" }));
+    }
+
+    #[test]
+    fn the_stricter_of_what_is_said_and_what_is_set_bounds_a_claim() {
+        let said = |limit, rate: Option<&str>| Want {
+            queue: QueueName::default(),
+            tenant: None,
+            kinds: [].into(),
+            outside: [].into(),
+            slots: 100,
+            limit,
+            rate: rate.map(|rate| rate.parse().unwrap()),
+        };
+        let bound = |want: &Want, set: &QueueSettings| {
+            let mut said = there_and_back(&WantSaid::of(want));
+            said.within(64, set);
+            let want = said.into_want(TenantName::default());
+            (want.slots, want.limit, want.rate.map(|rate| rate.to_string()))
+        };
+        let rate = Some("30/m".parse().unwrap());
+        let set = QueueSettings { limit: Some(3), rate, ..QueueSettings::default() };
+        let slow = Some("30/m".to_owned());
+        assert_eq!(bound(&said(None, None), &set), (64, Some(3), slow.clone()));
+        assert_eq!(bound(&said(Some(9), Some("1/s")), &set), (64, Some(3), slow));
+        assert_eq!(bound(&said(Some(2), Some("1/h")), &set), (64, Some(2), Some("1/h".into())));
+        let nothing = QueueSettings::default();
+        assert_eq!(bound(&said(Some(2), Some("1/h")), &nothing).2, Some("1/h".to_owned()));
+        assert_eq!(bound(&said(None, None), &nothing), (64, None, None));
     }
 }

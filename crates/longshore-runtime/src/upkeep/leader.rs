@@ -1,6 +1,6 @@
 //! Of many servers on one store, one does the duties that one can do for all.
 //!
-//! It costs the others nothing but a look every few seconds. Nothing depends on there being only one: each duty is
+//! It costs the others nothing: what they ask of the store anyhow shows whether the term is renewed. Nothing depends on there being only one: each duty is
 //! one transaction that finds what is left to do, so two leaders at a time, one of them stopped past its
 //! term, do no harm.
 
@@ -13,8 +13,10 @@ use tokio::sync::Mutex;
 const OFFICE: &str = "upkeep";
 /// How long a term lasts without being renewed.
 const LASTS: Duration = Duration::from_secs(15);
-/// How often it is renewed, or asked for.
+/// How often it is renewed.
 const EVERY: Duration = Duration::from_secs(5);
+/// How often it is asked for: a store that has seen somebody renew it answers without a look.
+const ASKED: Duration = Duration::from_secs(1);
 
 /// Whether this server is the one.
 #[derive(Debug, Clone)]
@@ -46,7 +48,8 @@ impl Leader {
             return Ok(None);
         }
         let mut seen = seen.lock().await;
-        if seen.asked.is_none_or(|asked| asked.elapsed() >= EVERY) {
+        let every = if seen.term.is_some() { EVERY } else { ASKED };
+        if seen.asked.is_none_or(|asked| asked.elapsed() >= every) {
             seen.asked = Some(Instant::now());
             let kept = match seen.term.take() {
                 Some(term) => store.renew(&term, LASTS).await?.then_some(term),
@@ -57,7 +60,6 @@ impl Leader {
                 None => store.acquire(OFFICE, holder, LASTS).await?,
             };
         }
-        let left = || EVERY.saturating_sub(seen.asked.map_or(EVERY, |asked| asked.elapsed()));
-        Ok(if seen.term.is_some() { None } else { Some(left().max(Duration::from_millis(100))) })
+        Ok(if seen.term.is_some() { None } else { Some(ASKED) })
     }
 }

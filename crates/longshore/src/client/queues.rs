@@ -24,7 +24,7 @@ pub struct Queue {
     /// So many run at once over all processes; nothing: no limit.
     #[serde(default)]
     pub limit: Option<u32>,
-    /// Most hand-outs in a time, such as `500/s`; nothing: no limit.
+    /// Most hand-outs in a time, over all processes, such as `500/s`; nothing: no limit.
     #[serde(default)]
     pub rate: Option<String>,
     /// Most tasks that wait; above it accepts are refused. Nothing: no limit.

@@ -83,7 +83,7 @@ pub struct Queue {
     pub slots: u32,
     /// So many run at once in all processes together. Default: no limit.
     pub limit: Option<u32>,
-    /// So many are handed out in a time. Default: no limit.
+    /// So many are handed out in a time by all processes together. Default: no limit.
     pub rate: Option<Rate>,
     /// So many may wait. Default: no limit.
     pub backlog: Option<u64>,

@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// The leader makes ready what is due with no more delay than a busy machine brings.
+const PUNCTUAL: Duration = Duration::from_millis(1_500);
+/// A leader that stands still for so long has lost its term, and others have noticed.
+const TERM_OVER: Duration = Duration::from_secs(20);
 /// What a killed worker ran is begun elsewhere within this.
 const AGAIN: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -244,6 +248,57 @@ pub(crate) fn a_stopped_server_comes_back_and_its_late_ends_are_refused()
     }
     eprintln!("{refused} late ends were refused");
     zombie.stop()?;
+    other.stop()?;
+    Ok(Completion::Completed)
+}
+
+pub(crate) fn the_duties_of_a_stopped_leader_are_taken_over() -> Result<Completion, Failed> {
+    let url = match store_of("leader") {
+        Ok(url) => url,
+        Err(missing) => return Ok(Completion::ignored_with(missing)),
+    };
+    let it = Witnesses::called()?;
+    let launch = it.watched(Launch::on_store(&url));
+    // Who is alone leads.
+    let leader = launch.start()?;
+    let other = launch.start()?;
+    let mut client = leader.client();
+    let mut take = |more: Value| -> Result<String, Failed> {
+        let mut work = json!({"kind": "demo.work", "payload": {"sleep": "1ms"}});
+        if let (Some(work), Some(more)) = (work.as_object_mut(), more.as_object()) {
+            work.extend(more.clone());
+        }
+        let answer = submit(&mut client, &it.ledger, work).ok_or("no answer")?;
+        let id = answer.data()["id"].as_str().map(str::to_owned);
+        Ok(id.ok_or_else(|| format!("not accepted: {}", answer.text()))?)
+    };
+    let soon = take(json!({"delay": "2s"}))?;
+    let expires = take(json!({"delay": "1h", "expires_in": "4s"}))?;
+    let later = take(json!({"delay": "25s"}))?;
+    leader.signal(Signal::STOP)?;
+    let stopped = Instant::now();
+    it.begun(std::slice::from_ref(&soon), 1, AGAIN)?;
+    let mut client = other.client();
+    eventually("the one that is late expires", AGAIN, || {
+        let task = client.get(&format!("{TASKS}/{expires}"))?.data();
+        Ok((task["status"] == "expired").then_some(()))
+    })?;
+    // The other one has taken the office by now: what is due comes without being late first.
+    it.begun(std::slice::from_ref(&later), 1, TERM_OVER + AGAIN)?;
+    let took = stopped.elapsed();
+    if took < TERM_OVER || took > Duration::from_secs(25) + PUNCTUAL {
+        return Err(format!("what was due after 25 s was begun {took:?} after the stop").into());
+    }
+    leader.signal(Signal::CONT)?;
+    let all = quiet(&mut leader.client(), PATIENCE)?;
+    for id in [&soon, &later] {
+        let task = &all[id];
+        let starts = it.effects.starts_of(id);
+        if task["status"] != "success" || task["attempt"] != 1 || starts != 1 {
+            return Err(format!("begun {starts} times: {task}").into());
+        }
+    }
+    leader.stop()?;
     other.stop()?;
     Ok(Completion::Completed)
 }

@@ -320,7 +320,7 @@ impl Dice<'_> {
         let limit = self.maybe(30, |dice| dice.random.u32(0..4));
         let tenant = self.maybe(20, Self::tenant);
         let (queue, slots) = (self.queue(), self.random.usize(0..4));
-        Want { queue, tenant, kinds, outside, slots, limit }
+        Want { queue, tenant, kinds, outside, slots, limit, rate: None }
     }
 
     fn claim(&mut self) -> Claim {

@@ -19,6 +19,7 @@ mod parents;
 mod pauses;
 mod payloads;
 mod prune;
+mod rates;
 mod reading;
 mod reopen;
 mod rescue;
@@ -54,6 +55,7 @@ pub(super) const ALL: &[(&str, &[Case])] = &[
     ("pauses", pauses::CASES),
     ("payloads", payloads::CASES),
     ("prune", prune::CASES),
+    ("rates", rates::CASES),
     ("reading", reading::CASES),
     ("reopen", reopen::CASES),
     ("rescue", rescue::CASES),

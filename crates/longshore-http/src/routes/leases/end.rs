@@ -13,7 +13,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use longshore_core::store::LeaseRef;
-use longshore_core::{Fault, FaultClass, State as TaskState, TaskId, Timestamp};
+use longshore_core::{Fault, FaultClass, Payload, State as TaskState, TaskId, Timestamp};
 use longshore_runtime::FieldError;
 use longshore_runtime::link::{LeaseName, LeaseRefused, MIN_LEASE, Standing};
 use serde::Serialize;
@@ -46,11 +46,12 @@ pub(crate) async fn complete(
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (lease, call) = held(&house, &caller, part, request).await?;
-    let result = call.fields(&["result"])?.pop().map(|(_, raw)| value::json(raw, &call.body));
-    let result = result.transpose().map_err(|wrong| wrong_field("result", wrong))?;
-    let standing = house.engine().outside().complete(lease, result).await.map_err(refused)?;
-    Ok(ended(&call, lease, standing))
+    end(&house, &caller, part, request, |call| {
+        let result = call.fields(&["result"])?.pop().map(|(_, raw)| value::json(raw, &call.body));
+        let result = result.transpose().map_err(|wrong| wrong_field("result", wrong))?;
+        Ok(End::Complete(result))
+    })
+    .await
 }
 
 /// Notes that an attempt failed: it is tried again, or buried, as its kind says.
@@ -70,28 +71,7 @@ pub(crate) async fn fail(
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (lease, call) = held(&house, &caller, part, request).await?;
-    let mut fault = Fault::transient("the worker gave no reason");
-    let mut faults = Vec::new();
-    for (name, raw) in call.fields(&["error", "retry_in"])? {
-        match name.as_str() {
-            _ if value::is_null(raw) => {}
-            "error" => match error_of(raw) {
-                Ok(read) => fault = Fault { retry_after: fault.retry_after, ..read },
-                Err(mut wrong) => faults.append(&mut wrong),
-            },
-            _ => match span(raw, Duration::ZERO, DAY) {
-                Ok(pause) => fault.retry_after = Some(pause),
-                Err(wrong) => faults.push(FieldError::new(name, wrong)),
-            },
-        }
-    }
-    if !faults.is_empty() {
-        return Err(Problem::fields(faults));
-    }
-    let outside = house.engine().outside();
-    let standing = outside.fail(caller.tenant(), lease, fault).await.map_err(refused)?;
-    Ok(ended(&call, lease, standing))
+    end(&house, &caller, part, request, |call| Ok(End::Fail(fault_of(call)?))).await
 }
 
 /// Says that the worker lives, and hears whether the task was cancelled.
@@ -148,10 +128,38 @@ pub(crate) async fn release(
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (lease, call) = held(&house, &caller, part, request).await?;
-    call.fields(&[])?;
-    let standing = house.engine().outside().release(lease).await.map_err(refused)?;
-    Ok(ended(&call, lease, standing))
+    end(&house, &caller, part, request, |call| {
+        call.fields(&[])?;
+        Ok(End::Release)
+    })
+    .await
+}
+
+/// How a worker lets go of a task.
+enum End {
+    Complete(Option<Payload>),
+    Fail(Fault),
+    Release,
+}
+
+/// Reads how a task that is held ends, stores that, and shows how it stands then.
+async fn end(
+    house: &House,
+    caller: &Caller,
+    part: Part,
+    request: Request,
+    read: impl FnOnce(&Call) -> Result<End, Problem>,
+) -> Result<Response, Problem> {
+    let (lease, call) = held(house, caller, part, request).await?;
+    let outside = house.engine().outside();
+    let stored = match read(&call)? {
+        End::Complete(result) => outside.complete(lease, result).await,
+        End::Fail(fault) => outside.fail(caller.tenant(), lease, fault).await,
+        End::Release => outside.release(lease).await,
+    };
+    let Standing { state, next_at } = stored.map_err(refused)?;
+    let shown = Ended { id: lease.id, status: state, run_at: next_at };
+    Ok(Shape::asked(&call.headers).answer(StatusCode::OK, &shown))
 }
 
 /// Reads the lease and the call; a lease of somebody else is one that is not held.
@@ -184,6 +192,26 @@ fn refused(refused: LeaseRefused) -> Problem {
 
 fn wrong_field(name: &str, wrong: String) -> Problem {
     Problem::fields(vec![FieldError::new(name, wrong)])
+}
+
+/// Reads the body of a failure.
+fn fault_of(call: &Call) -> Result<Fault, Problem> {
+    let mut fault = Fault::transient("the worker gave no reason");
+    let mut faults = Vec::new();
+    for (name, raw) in call.fields(&["error", "retry_in"])? {
+        match name.as_str() {
+            _ if value::is_null(raw) => {}
+            "error" => match error_of(raw) {
+                Ok(read) => fault = Fault { retry_after: fault.retry_after, ..read },
+                Err(mut wrong) => faults.append(&mut wrong),
+            },
+            _ => match span(raw, Duration::ZERO, DAY) {
+                Ok(pause) => fault.retry_after = Some(pause),
+                Err(wrong) => faults.push(FieldError::new(name, wrong)),
+            },
+        }
+    }
+    if faults.is_empty() { Ok(fault) } else { Err(Problem::fields(faults)) }
 }
 
 /// Reads what went wrong: a text, or an object.
@@ -232,12 +260,6 @@ fn cut(text: String, most: usize) -> String {
         Some((at, _)) => text[..at].to_owned(),
         None => text,
     }
-}
-
-fn ended(call: &Call, lease: LeaseRef, standing: Standing) -> Response {
-    let Standing { state, next_at } = standing;
-    let shown = Ended { id: lease.id, status: state, run_at: next_at };
-    Shape::asked(&call.headers).answer(StatusCode::OK, &shown)
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ use crate::request::call::Call;
 use crate::request::path::Part;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use longshore_core::queue::Scope;
 use longshore_core::{KindName, QueueName, TenantName};
 use serde::Serialize;
@@ -73,9 +73,7 @@ pub(crate) async fn purge(
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let name = name(&caller, part)?;
-    let headers = Call::plain(request, &house).await?;
-    known(&house, &caller, &name).await?;
+    let (headers, name) = asked(&house, &caller, part, request).await?;
     let purged = house.engine().queues().purge(caller.by(), caller.tenant(), name).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &Purged { purged }))
 }
@@ -184,9 +182,7 @@ async fn hold_queue(
     request: Request,
     pause: bool,
 ) -> Result<Response, Problem> {
-    let name = name(caller, part)?;
-    let headers = Call::plain(request, house).await?;
-    known(house, caller, &name).await?;
+    let (headers, name) = asked(house, caller, part, request).await?;
     hold(house, caller, Scope::Queue(name.clone()), pause).await?;
     let queue = house.engine().queues().get(&caller.tenant(), &name).await?;
     Ok(shown(&headers, &queue.ok_or_else(|| no_queue(name.as_str()))?))
@@ -236,7 +232,17 @@ async fn hold(house: &House, caller: &Caller, scope: Scope, pause: bool) -> Resu
     Ok(())
 }
 
-async fn known(house: &House, caller: &Caller, name: &QueueName) -> Result<(), Problem> {
-    let queue = house.engine().queues().get(&caller.tenant(), name).await?;
-    queue.map(drop).ok_or_else(|| no_queue(name.as_str()))
+/// Reads a call without fields, and the name of the queue that it is about.
+async fn asked(
+    house: &House,
+    caller: &Caller,
+    part: Part,
+    request: Request,
+) -> Result<(HeaderMap, QueueName), Problem> {
+    let name = name(caller, part)?;
+    let headers = Call::plain(request, house).await?;
+    match house.engine().queues().get(&caller.tenant(), &name).await? {
+        Some(_) => Ok((headers, name)),
+        None => Err(no_queue(name.as_str())),
+    }
 }

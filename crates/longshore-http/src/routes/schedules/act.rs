@@ -11,7 +11,8 @@ use crate::request::path::Part;
 use crate::routes::tasks::create::answer;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
+use longshore_core::store::Schedule;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -32,9 +33,7 @@ pub(crate) async fn run(
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = id(part)?;
-    let headers = Call::plain(request, &house).await?;
-    found(&house, &caller, id).await?;
+    let (headers, Schedule { id, .. }) = asked(&house, &caller, part, request).await?;
     let accepted = house.engine().schedules().run(caller.by(), &caller.tenant(), id).await?;
     Ok(answer(Shape::asked(&headers), &accepted))
 }
@@ -86,12 +85,22 @@ async fn hold(
     request: Request,
     paused: bool,
 ) -> Result<Response, Problem> {
-    let id = id(part)?;
-    let headers = Call::plain(request, house).await?;
-    found(house, caller, id).await?;
+    let (headers, Schedule { id, .. }) = asked(house, caller, part, request).await?;
     let schedules = house.engine().schedules();
     let schedule = schedules.hold(caller.by(), &caller.tenant(), id, paused).await?;
     Ok(shown(house, &headers, &schedule))
+}
+
+/// Reads a call without fields, and the schedule that it is about.
+async fn asked(
+    house: &House,
+    caller: &Caller,
+    part: Part,
+    request: Request,
+) -> Result<(HeaderMap, Schedule), Problem> {
+    let id = id(part)?;
+    let headers = Call::plain(request, house).await?;
+    Ok((headers, found(house, caller, id).await?))
 }
 
 /// What became of a schedule.
@@ -121,9 +130,9 @@ pub(crate) async fn delete(
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = id(part)?;
-    let headers = Call::plain(request, &house).await?;
-    tag(&found(&house, &caller, id).await?).must_match(&headers)?;
+    let (headers, schedule) = asked(&house, &caller, part, request).await?;
+    tag(&schedule).must_match(&headers)?;
+    let id = schedule.id;
     house.engine().schedules().remove(caller.by(), &caller.tenant(), id).await?;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &Deleted { id, deleted: true }))
 }
