@@ -10,6 +10,7 @@ mod load;
 mod precise;
 mod pull;
 mod report;
+mod schedules;
 mod scratch;
 mod store;
 mod tasks;
@@ -28,6 +29,8 @@ pub(crate) enum Bench {
     Tasks(tasks::Tasks),
     /// Workers that lease over HTTP, a batch at a time.
     Pull(pull::Pull),
+    /// Many schedules, in a server that does nothing else.
+    Schedules(schedules::Schedules),
     /// The store alone, held against loops over a table that somebody would write by hand.
     Store(store::StoreAlone),
 }
@@ -40,6 +43,7 @@ impl Bench {
             Self::Accept(accept) => accept.run(),
             Self::Tasks(tasks) => tasks.run(),
             Self::Pull(pull) => pull.run(),
+            Self::Schedules(schedules) => schedules.run(),
             Self::Store(store) => store.run(),
         }
     }

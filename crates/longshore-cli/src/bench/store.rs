@@ -110,6 +110,7 @@ impl StoreAlone {
             outside: Arc::new([]),
             slots: self.batch,
             limit: None,
+            rate: None,
         };
         self.drive(|caller| {
             let (store, want) = (store.clone(), want.clone());
