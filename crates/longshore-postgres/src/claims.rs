@@ -1,14 +1,14 @@
 //! Handing out: a claim that finds nothing waits, and one whose caller has gone takes nothing.
 
-use crate::bounds::{Bound, SPEND, begin};
+use crate::bounds::{Bound, SPEND};
 use crate::engine::{DEADLINE, Engine, Phase, give_up, in_time, pause};
 use crate::error::Trouble;
 use crate::jobs::{RecordAll, SetAside};
 use crate::lines::Look;
-use crate::tasks::{After, Columns, Marks, Taker, claim_want, lowest, note_claimed};
-use futures_util::future::try_join;
-use longshore_core::store::{Claim, Ending, Leased, StoreError, Want};
-use longshore_core::{QueueName, Verdict, failpoint};
+use crate::links::Link;
+use crate::tasks::{After, Claimed, Taker, claim_want, lowest, note_claimed};
+use longshore_core::store::{Claim, LeaseRef, Leased, StoreError, Want};
+use longshore_core::{QueueName, failpoint};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -75,8 +75,8 @@ impl Engine {
     }
 
     /// While a rate lets none go, nobody here need ask.
-    fn shut_gate(&self, want: &Want, bound: Option<&Bound>, tick: Duration) {
-        if let Some((rate, wait)) = bound.and_then(Bound::wait) {
+    fn shut_gate(&self, want: &Want, bound: &Bound, tick: Duration) {
+        if let Some((rate, wait)) = bound.wait() {
             self.gates.shut(&want.queue, rate, tick.saturating_add(wait));
         }
     }
@@ -89,12 +89,12 @@ impl Engine {
     }
 
     async fn claim_once(self: &Arc<Self>, claim: Arc<Claim>) -> Answer {
-        let (mut reply, answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let mut pending = Pending { answer, engine: self.clone() };
         let _call = self.enter().await?;
         let engine = self.clone();
         self.handle.spawn(async move {
-            let answer = engine.serve(&claim, &mut reply).await;
+            let answer = engine.serve(&claim, &reply).await;
             let answer = answer.map_err(|trouble| trouble.into_error(DEADLINE));
             if let Err(Ok(leased)) = reply.send(answer) {
                 engine.give_back(leased);
@@ -108,33 +108,43 @@ impl Engine {
         if leased.is_empty() {
             return;
         }
-        let release = |leased: Leased| {
-            let (lease, verdict) = (leased.lease, Verdict::Release);
-            Arc::new(Ending { lease, verdict, result: None, error: None, then: Vec::new() })
-        };
-        let ends = leased.into_iter().map(release).collect();
+        let leases: Vec<LeaseRef> = leased.into_iter().map(|leased| leased.lease).collect();
         let engine = self.clone();
         self.handle.spawn(async move {
-            if let Err(error) = engine.perform(&RecordAll { ends }).await {
-                // Then it is taken back when this process has ended, or the leases have.
-                tracing::warn!(%error, "tasks that nobody waits for could not be given back");
+            let released = engine.attempt(&RecordAll::release(&leases)).await;
+            engine.holds.forget(leases.iter().map(|lease| lease.token.number()));
+            if let Err(trouble) = released {
+                tracing::debug!(%trouble, "tasks that nobody waits for are given back later");
+                engine.suspect_strays(); // and timed leases end by themselves
             }
         });
     }
 
     /// Serves the wants of a claim, one after the other.
     async fn serve(
-        &self,
+        self: &Arc<Self>,
         claim: &Claim,
-        reply: &mut oneshot::Sender<Answer>,
+        reply: &oneshot::Sender<Answer>,
     ) -> Result<Vec<Leased>, Trouble> {
         let mut leased = Vec::new();
         for want in claim.wants.iter().filter(|want| want.slots > 0 && want.limit != Some(0)) {
+            if reply.is_closed() {
+                break; // nobody waits any more
+            }
             let phase = Phase::default();
-            match in_time(&phase, self.serve_want(&phase, claim, want, reply)).await {
-                Ok(more) => leased.extend(more),
-                Err(trouble) if leased.is_empty() => return Err(trouble),
+            let _claiming = self.holds.claiming().await;
+            match in_time(&phase, self.serve_want(&phase, claim, want)).await {
+                Ok(more) => {
+                    self.holds.note(&more);
+                    leased.extend(more);
+                }
                 Err(trouble) => {
+                    if matches!(trouble, Trouble::Unknown(_)) {
+                        self.suspect_strays();
+                    }
+                    if leased.is_empty() {
+                        return Err(trouble);
+                    }
                     tracing::warn!(%trouble, "a claim was served in part");
                     self.hub.ring(want.queue.as_str()); // for whoever can do better
                     break;
@@ -149,7 +159,6 @@ impl Engine {
         phase: &Phase,
         claim: &Claim,
         want: &Want,
-        reply: &mut oneshot::Sender<Answer>,
     ) -> Result<Vec<Leased>, Trouble> {
         let mut tries = 0;
         let _turn = match want.rate {
@@ -160,14 +169,18 @@ impl Engine {
             if self.gates.shut_until(want, self.base.clock.monotonic()).is_some() {
                 return Ok(Vec::new());
             }
-            let tried = self.try_want(phase, claim, want, reply).await;
+            let tried = self.try_want(phase, claim, want).await;
             if tried.is_err() {
                 // What it had locked may have been passed over by others.
                 self.hub.lines.doubt(want.queue.as_str());
             }
             match tried {
-                Ok(Ok(leased)) => return Ok(leased),
-                Ok(Err(damaged)) => self.attempt(&SetAside { seqs: damaged }).await?,
+                Ok((leased, damaged)) => {
+                    if !damaged.is_empty() {
+                        self.set_aside(&damaged).await;
+                    }
+                    return Ok(leased);
+                }
                 Err(Trouble::Again(_)) if tries < 8 => {
                     tries += 1;
                     pause(tries).await;
@@ -177,14 +190,25 @@ impl Engine {
         }
     }
 
-    /// Hands out in one transaction; answers with places of damaged tasks instead if it finds any.
+    /// Puts what has lost its payload among the dead letters. What that fails for is handed out again, and found again.
+    async fn set_aside(&self, damaged: &[LeaseRef]) {
+        let seqs = damaged.iter().map(|lease| lease.seq.0).collect();
+        let aside = async {
+            self.attempt(&RecordAll::release(damaged)).await?;
+            self.attempt(&SetAside { seqs }).await
+        };
+        if let Err(trouble) = aside.await {
+            tracing::warn!(%trouble, "damaged tasks could not be set aside yet");
+        }
+    }
+
+    /// Hands out by one statement, or in a transaction with what bounds it.
     async fn try_want(
         &self,
         phase: &Phase,
         claim: &Claim,
         want: &Want,
-        reply: &mut oneshot::Sender<Answer>,
-    ) -> Result<Result<Vec<Leased>, Vec<i64>>, Trouble> {
+    ) -> Result<Claimed, Trouble> {
         let base = &self.base;
         let mut taker = Taker::new(want, claim.hold, &claim.worker, base.epoch());
         let _alone = if taker.runs_inside() && base.suspects() > 0 {
@@ -195,7 +219,7 @@ impl Engine {
         };
         let look = self.hub.lines.look(&taker.queue, &taker.kinds);
         if matches!(&look, Look::At(lines) if lines.is_empty()) {
-            return Ok(Ok(Vec::new()));
+            return Ok(Claimed::default());
         }
         let mut link = self.links.work().await?;
         link.soil();
@@ -208,10 +232,11 @@ impl Engine {
         };
         let found = match &bound {
             None => {
-                Some(try_join(begin(&link), claim_want(&link, &taker, slots, now, &look)).await?.1)
+                phase.commits();
+                Some(claim_want(&link, &taker, slots, now, &look, true).await?)
             }
             Some(bound) => match bound.room(slots) {
-                room if room > 0 => Some(claim_want(&link, &taker, room, now, &look).await?),
+                room if room > 0 => Some(claim_want(&link, &taker, room, now, &look, false).await?),
                 _ => None,
             },
         };
@@ -228,51 +253,22 @@ impl Engine {
                 found.rows
             }
         };
-        if rows.is_empty() {
-            self.shut_gate(want, bound.as_ref(), tick);
-            give_up(link).await;
-            return Ok(Ok(Vec::new()));
-        }
-        let (mut marks, mut after) = (Marks::default(), After::default());
-        let claimed = note_claimed(&rows, now, &mut marks, &mut after)?;
-        let leased = match claimed {
-            Ok(leased) if !reply.is_closed() => leased,
-            other => {
-                give_up(link).await;
-                // Somebody else may have passed these over while they were locked.
-                self.hub.ring(want.queue.as_str());
-                return Ok(other.map(|_| Vec::new()));
-            }
-        };
-        failpoint::pass("store.claim_applied")?;
-        let columns = marks.take();
-        let counted = link.prepared(Columns::INSERT).await?;
+        let mut after = After::default();
+        let claimed = note_claimed(&rows, now, &mut after)?;
         if let Some(bound) = &mut bound {
-            bound.take(leased.len());
-        }
-        let spent = match bound.as_ref().and_then(Bound::spent) {
-            Some(until) => Some((link.prepared(SPEND).await?, until)),
-            None => None,
-        };
-        phase.commits();
-        let values = columns.values();
-        let spend = async {
-            match &spent {
-                Some((spend, until)) => {
-                    let values: [&(dyn ToSql + Sync); 2] = [&want.queue.as_str(), until];
-                    Ok(link.client().execute(spend, &values).await?)
-                }
-                None => Ok(0),
+            if rows.is_empty() {
+                self.shut_gate(want, bound, tick);
+                give_up(link).await;
+                return Ok(Claimed::default());
             }
-        };
-        let count = async { Ok(link.client().execute(&counted, &values).await?) };
-        let commit = async {
-            let done = link.client().batch_execute("COMMIT").await;
-            done.map_err(|error| Trouble::of_commit(&error))
-        };
-        // Sent together, in this order. A commit behind a statement that failed undoes everything.
-        let (spend, count, commit) = futures_util::future::join3(spend, count, commit).await;
-        spend.and(count).and(commit.map(|()| 0))?;
+            failpoint::pass("store.claim_applied")?;
+            bound.take(claimed.0.len());
+            self.commit_bound(phase, &link, want, bound).await?;
+            self.shut_gate(want, bound, tick);
+        } else if !rows.is_empty() {
+            let applied = failpoint::pass("store.claim_applied");
+            applied.map_err(|injected| Trouble::Unknown(injected.to_string()))?; // committed already
+        }
         link.cleanse();
         if let Look::At(lines) = &look {
             let lowest = lowest(&rows)?;
@@ -282,8 +278,38 @@ impl Engine {
                 }
             }
         }
-        self.shut_gate(want, bound.as_ref(), tick);
         self.settle(after, tick);
-        Ok(Ok(leased))
+        Ok(claimed)
+    }
+
+    /// Notes what a rate has let go, and commits.
+    async fn commit_bound(
+        &self,
+        phase: &Phase,
+        link: &Link,
+        want: &Want,
+        bound: &Bound,
+    ) -> Result<(), Trouble> {
+        let spent = match bound.spent() {
+            Some(until) => Some((link.prepared(SPEND).await?, until)),
+            None => None,
+        };
+        phase.commits();
+        let spend = async {
+            match &spent {
+                Some((spend, until)) => {
+                    let values: [&(dyn ToSql + Sync); 2] = [&want.queue.as_str(), until];
+                    link.client().execute(spend, &values).await.map(drop).map_err(Trouble::from)
+                }
+                None => Ok(()),
+            }
+        };
+        let commit = async {
+            let done = link.client().batch_execute("COMMIT").await;
+            done.map_err(|error| Trouble::of_commit(&error))
+        };
+        // Sent together, in this order. A commit behind a statement that failed undoes everything.
+        let (spend, commit) = futures_util::future::join(spend, commit).await;
+        spend.and(commit)
     }
 }

@@ -3,6 +3,7 @@
 use crate::base::Base;
 use crate::error::Trouble;
 use crate::gates::Gates;
+use crate::holds::Holds;
 use crate::hub::Hub;
 use crate::links::{Link, Links};
 use crate::proof::Proof;
@@ -54,6 +55,7 @@ pub(crate) struct Engine {
     pub(crate) base: Arc<Base>,
     pub(crate) links: Links,
     pub(crate) hub: Hub,
+    pub(crate) holds: Holds,
     pub(crate) gates: Gates,
     pub(crate) pulse: Pulse,
     pub(crate) proof: Proof,
@@ -108,6 +110,7 @@ impl Engine {
             base,
             links,
             hub: Hub::default(),
+            holds: Holds::default(),
             gates: Gates::default(),
             pulse,
             proof: Proof::default(),

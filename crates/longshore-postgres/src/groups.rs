@@ -58,7 +58,12 @@ impl Engine {
                 }
             });
         };
-        self.records.board(ends, DEADLINE, start).await
+        let tokens: Vec<i64> = ends.iter().map(|end| end.lease.token.number()).collect();
+        let recorded = self.records.board(ends, DEADLINE, start).await;
+        if recorded.is_ok() {
+            self.holds.forget(tokens.into_iter());
+        }
+        recorded
     }
 
     async fn accept_group(&self, group: Vec<Accepting>) {

@@ -7,11 +7,11 @@ use crate::tasks::{Desk, Done, PruneCursor};
 use async_trait::async_trait;
 use longshore_core::failpoint;
 use longshore_core::store::{
-    Act, Ending, Extend, Fired, Firing, Hold, KnownKind, LeaseState, Marked, Moved, Opened, Pruned,
-    Recorded, Refused, Retention, Schedule, SeenWorker, Term, Told, Worker,
+    Act, Ending, Extend, Fired, Firing, Hold, KnownKind, LeaseRef, LeaseState, Marked, Moved,
+    Opened, Pruned, Recorded, Refused, Retention, Schedule, SeenWorker, Term, Told, Worker,
 };
 use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{NewTask, TaskId, TenantName, Timestamp, Valid};
+use longshore_core::{NewTask, TaskId, TenantName, Timestamp, Valid, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -196,4 +196,15 @@ jobs! {
         .await?;
         Ok(())
     };
+}
+
+impl RecordAll {
+    /// Gives leases back, as if nothing had been begun.
+    pub(crate) fn release(leases: &[LeaseRef]) -> Self {
+        let release = |lease: &LeaseRef| {
+            let (lease, verdict) = (*lease, Verdict::Release);
+            Arc::new(Ending { lease, verdict, result: None, error: None, then: Vec::new() })
+        };
+        Self { ends: leases.iter().map(release).collect() }
+    }
 }

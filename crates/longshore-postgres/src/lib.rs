@@ -21,6 +21,7 @@ mod error;
 mod flight;
 mod gates;
 mod groups;
+mod holds;
 mod hub;
 mod inside;
 mod jobs;

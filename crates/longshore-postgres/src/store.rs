@@ -132,7 +132,18 @@ impl Work for PostgresStore {
             Hold::Process => Some(self.engine.isolation.lock().await),
             Hold::Beside | Hold::Lease { .. } => None,
         };
-        self.engine.run(Open { ids, worker, hold }).await
+        let _claiming = self.engine.holds.claiming().await;
+        let opened = self.engine.run(Open { ids, worker, hold }).await;
+        match &opened {
+            Ok(opened) => opened.iter().for_each(|opened| {
+                if let Opened::Leased(leased) = opened {
+                    self.engine.holds.note(std::slice::from_ref(&**leased));
+                }
+            }),
+            Err(StoreError::Unknown { .. }) => self.engine.suspect_strays(),
+            Err(_) => {}
+        }
+        opened
     }
 
     async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>> {

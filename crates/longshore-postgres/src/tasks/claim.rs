@@ -71,7 +71,7 @@ impl Taker {
     }
 }
 
-/// Hands out what the lines in `start` have, best rank first.
+/// Hands out what the lines in `start` have, best rank first, and counts it: 2 is running, 8 and 9 are ready.
 macro_rules! hand_out {
     () => {
         "
@@ -113,6 +113,13 @@ free AS MATERIALIZED (
     RETURNING tasks.seq, id, tenant, queue, kind, payload, spec, run, attempt, openings, max_attempts, timeout,
         total_timeout, began_at, created_at, rank, priority, order_key IS NOT NULL, tasks.token, runs, lease,
         opened.state, opened.ready
+), counted AS (
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+    SELECT line.n, 0, line.state, tenant, queue, kind
+    FROM (SELECT tenant, queue, kind, state, ready, count(*) AS n FROM leased
+          GROUP BY tenant, queue, kind, state, ready) AS sort
+    CROSS JOIN LATERAL (
+        VALUES (-sort.n, sort.state), (sort.n, 2::int2), (-sort.n, (7 + sort.ready)::int2)) AS line(n, state)
 )
 SELECT * FROM leased"
     };
@@ -162,14 +169,20 @@ pub(crate) struct Found {
     pub(crate) lines: Vec<(LineName, i64)>,
 }
 
-/// Hands at most `slots` ready tasks out, best rank first. Inside of a transaction that the caller began.
+/// Hands at most `slots` ready tasks out, best rank first. In a transaction that the caller began, or else one of
+/// its own.
 pub(crate) async fn claim_want(
     link: &Link,
     taker: &Taker,
     slots: i64,
     now: Timestamp,
     look: &Look,
+    commits: bool,
 ) -> Result<Found, Trouble> {
+    let failed = |error| match commits {
+        true => Trouble::of_commit(&error),
+        false => Trouble::from(error),
+    };
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![
         &taker.queue,
         &taker.kinds,
@@ -187,7 +200,7 @@ pub(crate) async fn claim_want(
     let known = match look {
         Look::All(_) => {
             let statement = link.prepared(LOOK_AND_CLAIM).await?;
-            return found(link.client().query(&statement, &values).await?);
+            return found(link.client().query(&statement, &values).await.map_err(failed)?);
         }
         Look::At(known) => known,
     };
@@ -199,7 +212,7 @@ pub(crate) async fn claim_want(
     let lines: [&(dyn ToSql + Sync); 3] = [&tenants, &ready, &ranks];
     values.extend(lines);
     let statement = link.prepared(CLAIM).await?;
-    let rows = link.client().query(&statement, &values).await?;
+    let rows = link.client().query(&statement, &values).await.map_err(failed)?;
     Ok(Found { rows, lines: Vec::new() })
 }
 
@@ -233,47 +246,58 @@ pub(crate) fn lowest(rows: &[Row]) -> Result<HashMap<LineName, i64>, Trouble> {
     Ok(lowest)
 }
 
-/// What a claim gave out; places of damaged tasks, if there are any, in the place of it.
-pub(crate) type Claimed = Result<Vec<Leased>, Vec<i64>>;
+/// What a claim gave out, and what of it is damaged.
+pub(crate) type Claimed = (Vec<Leased>, Vec<LeaseRef>);
 
-/// Reads what was handed out, best rank first, and notes it.
-pub(crate) fn note_claimed(
-    rows: &[Row],
-    now: Timestamp,
-    marks: &mut Marks,
-    after: &mut After,
-) -> Result<Claimed, Trouble> {
-    let mut leased = Vec::with_capacity(rows.len());
-    let mut damaged = Vec::new();
+/// Counts what was handed out.
+pub(super) fn count_claimed(rows: &[Row], marks: &mut Marks) -> Result<(), Trouble> {
     for row in rows {
         let sort = Sort::read(row, 2)?;
         let (state, ready): (i16, i16) = (row.try_get(21)?, row.try_get(22)?);
         marks.count(&sort, u8::try_from(state).unwrap_or(1), -1);
         marks.count(&sort, State::Running as u8, 1);
         marks.count_ready(&sort, u8::try_from(ready).unwrap_or(1), -1);
+    }
+    Ok(())
+}
+
+/// Reads what was handed out, best rank first, and notes it.
+pub(crate) fn note_claimed(
+    rows: &[Row],
+    now: Timestamp,
+    after: &mut After,
+) -> Result<Claimed, Trouble> {
+    let mut leased = Vec::with_capacity(rows.len());
+    let mut damaged = Vec::new();
+    for row in rows {
+        let sort = Sort::read(row, 2)?;
         match read_leased(row, sort, now)? {
-            Ok(task) => {
+            Some(task) => {
                 if task.expires_at.is_some() {
                     let held = (task.lease.seq.0, task.lease.token.number());
                     after.notes.push(Note::Leased { held, renewals: 0 });
                 }
                 leased.push(task);
             }
-            Err(seq) => damaged.push(seq),
+            None => damaged.push(lease_of(row)?),
         }
-    }
-    if !damaged.is_empty() {
-        return Ok(Err(damaged));
     }
     // Tokens were given in the order of ranks.
     leased.sort_unstable_by_key(|leased| leased.lease.token);
-    Ok(Ok(leased))
+    Ok((leased, damaged))
 }
 
-fn read_leased(row: &Row, sort: Sort, now: Timestamp) -> Result<Result<Leased, i64>, Trouble> {
-    let seq: i64 = row.try_get(0)?;
+fn lease_of(row: &Row) -> Result<LeaseRef, Trouble> {
+    Ok(LeaseRef {
+        id: TaskId(row.try_get(1)?),
+        seq: Seq(row.try_get(0)?),
+        token: Token::from_number(row.try_get(18)?),
+    })
+}
+
+fn read_leased(row: &Row, sort: Sort, now: Timestamp) -> Result<Option<Leased>, Trouble> {
     let Ok(payload) = Payload::from_bytes(row.try_get::<_, Vec<u8>>(5)?) else {
-        return Ok(Err(seq));
+        return Ok(None);
     };
     let spec = match row.try_get::<_, Option<&str>>(6)? {
         None => Spec::default(),
@@ -287,12 +311,8 @@ fn read_leased(row: &Row, sort: Sort, now: Timestamp) -> Result<Result<Leased, i
     let rank: Option<i64> = row.try_get(15)?;
     let runs = u8::try_from(row.try_get::<_, i16>(19)?).ok().and_then(Runs::from_number);
     let lease: Option<i64> = row.try_get(20)?;
-    Ok(Ok(Leased {
-        lease: LeaseRef {
-            id: TaskId(row.try_get(1)?),
-            seq: Seq(seq),
-            token: Token::from_number(row.try_get(18)?),
-        },
+    Ok(Some(Leased {
+        lease: lease_of(row)?,
         kind: sort.kind,
         queue: sort.queue,
         tenant: sort.tenant,

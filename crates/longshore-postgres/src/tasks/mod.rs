@@ -29,10 +29,9 @@ mod workers;
 
 pub(crate) use act::Done;
 pub(crate) use attempts::read_attempts;
-pub(crate) use claim::{Taker, claim_want, lowest, note_claimed};
+pub(crate) use claim::{Claimed, Taker, claim_want, lowest, note_claimed};
 pub(crate) use desk::{After, Desk, Line, Note, text};
 pub(crate) use locks::Locked;
-pub(crate) use marks::{Columns, Marks};
 pub(crate) use plain::{is_plain as is_plain_task, plain_accepts};
 pub(crate) use prune::PruneCursor;
 pub(crate) use record::{applied, is_plain as is_plain_end, plain_ones, plain_successes};

@@ -1,6 +1,6 @@
 //! Opening tasks that a broker carried, and setting aside what is damaged.
 
-use super::claim::{BEYOND_TIMEOUT, note_claimed};
+use super::claim::{BEYOND_TIMEOUT, count_claimed, note_claimed};
 use super::desk::{Desk, millis, text};
 use crate::error::Trouble;
 use longshore_core::attempt::TaskError;
@@ -64,11 +64,12 @@ impl Desk<'_> {
             )
             .await?;
         self.unmark(row.seq).await?;
-        match note_claimed(&opened, self.now, &mut self.marks, &mut self.after)? {
-            Ok(mut leased) => {
+        count_claimed(&opened, &mut self.marks)?;
+        match note_claimed(&opened, self.now, &mut self.after)? {
+            (mut leased, damaged) if damaged.is_empty() => {
                 Ok(leased.pop().map_or(Opened::Over, |leased| Opened::Leased(Box::new(leased))))
             }
-            Err(_) => {
+            _ => {
                 // It runs by now: what was opened is put back before it is buried.
                 self.execute(
                     "UPDATE tasks SET state = $2, ready = $3, openings = openings - 1, instance = NULL,

@@ -9,6 +9,7 @@ mod opening;
 mod outage;
 mod overview;
 mod pair;
+mod strays;
 
 use longshore_conformance::postgres;
 
@@ -51,4 +52,5 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     outage::who_watches_hears_at_once_that_the_database_is_away,
     outage::calls_fail_at_once_while_the_database_is_away,
     opening::each_way_to_fail_is_told_apart,
+    strays::what_was_claimed_without_an_answer_is_given_back,
 ], after: postgres::stop_shared);

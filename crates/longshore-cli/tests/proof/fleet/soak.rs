@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// How many seconds it lasts.
 const LENGTH: &str = "LONGSHORE_SOAK";
 const SEED: &str = "LONGSHORE_SEED";
-const CLIENTS: usize = 24;
+const CLIENTS: usize = 64;
 const PAUSE: Duration = Duration::from_millis(60);
 /// All has ended so long after the last fault: leases, grace, and the pauses of retries.
 const QUIET: Duration = Duration::from_secs(90);
