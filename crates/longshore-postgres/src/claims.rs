@@ -5,7 +5,7 @@ use crate::error::Trouble;
 use crate::jobs::{RecordAll, SetAside};
 use crate::tasks::{After, Columns, Locked, Marks, Taker, claim_want, note_claimed};
 use futures_util::future::try_join;
-use longshore_core::store::{Claim, Ending, Leased, StoreError, Want};
+use longshore_core::store::{Claim, Ending, Hold, Leased, StoreError, Want};
 use longshore_core::{Verdict, failpoint};
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,6 +129,15 @@ impl Engine {
         }
     }
 
+    /// From when on a lease lasts that is given now: what is held for as long as this process lives is so since
+    /// its last sign of life.
+    fn held_since(&self, hold: Hold) -> std::time::Instant {
+        match hold {
+            Hold::Process | Hold::Beside => self.pulse.seen_alive(),
+            Hold::Lease { .. } => std::time::Instant::now(),
+        }
+    }
+
     /// Hands out in one transaction; answers with places of damaged tasks instead if it finds any.
     async fn try_want(
         &self,
@@ -149,6 +158,7 @@ impl Engine {
         link.soil();
         let slots = i64::try_from(want.slots).unwrap_or(i64::MAX);
         let (now, tick) = (base.clock.now(), base.clock.monotonic());
+        let held_since = self.held_since(claim.hold);
         let begin = async { Ok(link.client().batch_execute("BEGIN").await?) };
         let rows = match want.limit {
             None => try_join(begin, claim_want(&link, &taker, slots, now)).await?.1,
@@ -168,7 +178,7 @@ impl Engine {
             return Ok(Ok(Vec::new()));
         }
         let (mut marks, mut after) = (Marks::default(), After::default());
-        let claimed = note_claimed(&rows, now, &mut marks, &mut after)?;
+        let claimed = note_claimed(&rows, now, held_since, &mut marks, &mut after)?;
         let leased = match claimed {
             Ok(leased) if !reply.is_closed() => leased,
             other => {

@@ -12,7 +12,7 @@ use crate::{schema, signal};
 use longshore_core::task::Durability;
 use longshore_core::{failpoint, store::StoreError};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// Whether a database answers is known within this time.
@@ -60,13 +60,13 @@ async fn begin(
     };
     let name = options.name.clone();
     let signed = tokio::time::timeout(PATIENCE, sign_in(&options, &address));
-    let (epoch, durability) = signed.await.map_err(|_| late())??;
+    let ((epoch, signed), durability) = signed.await.map_err(|_| late())??;
     let base = Base::new(address.schema.clone(), options.clock.clone(), durability, epoch);
     let links = Links::new(address, options.connections);
     let engine = Arc::new(Engine::new(
         Arc::new(base),
         links,
-        Pulse::new(options.beat),
+        Pulse::new(options.beat, signed),
         name.clone(),
         handle,
     ));
@@ -87,7 +87,10 @@ async fn begin(
 }
 
 /// Prepares the schema and takes an epoch, over a connection that is closed afterwards.
-async fn sign_in(options: &Options, address: &Address) -> Result<(i32, Durability), OpenError> {
+async fn sign_in(
+    options: &Options,
+    address: &Address,
+) -> Result<((i32, Instant), Durability), OpenError> {
     let failed = |error: tokio_postgres::Error| OpenError::of(&address.shown, &error);
     let broken = |error: failpoint::Injected| OpenError::Unfit {
         place: address.shown.clone(),
@@ -105,9 +108,9 @@ async fn sign_in(options: &Options, address: &Address) -> Result<(i32, Durabilit
         ))
         .await
         .map_err(failed)?;
-    let epoch =
+    let signed =
         pulse::sign_in(&client, options.name.as_deref(), options.clock.now().0, options.beat).await;
-    let epoch = epoch.map_err(failed)?;
+    let signed = signed.map_err(failed)?;
     failpoint::pass("boot.epoch_synced").map_err(broken)?;
     let standby = client
         .query_one(
@@ -120,5 +123,5 @@ async fn sign_in(options: &Options, address: &Address) -> Result<(i32, Durabilit
     let replicated: bool = standby.get(0);
     drop(client);
     let _ = driver.await;
-    Ok((epoch, if replicated { Durability::Replicated } else { Durability::Disk }))
+    Ok((signed, if replicated { Durability::Replicated } else { Durability::Disk }))
 }

@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 /// Signs of life that have to be missed before somebody counts as dead.
 const MISSED: u32 = 3;
 
-/// When the last beat was answered.
+/// When the last beat was sent, and when it was answered.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     every: Duration,
@@ -23,13 +23,16 @@ pub(crate) struct Pulse {
 
 #[derive(Debug)]
 struct Last {
+    sent: Instant,
     beat: Instant,
     was_absent: bool,
 }
 
 impl Pulse {
-    pub(crate) fn new(every: Duration) -> Self {
-        Self { every, last: Mutex::new(Last { beat: Instant::now(), was_absent: false }) }
+    /// The first sign of life was given at `signed`.
+    pub(crate) fn new(every: Duration, signed: Instant) -> Self {
+        let last = Last { sent: signed, beat: Instant::now(), was_absent: false };
+        Self { every, last: Mutex::new(last) }
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
@@ -41,10 +44,17 @@ impl Pulse {
         self.every * 5 / 2
     }
 
-    fn beat(&self) {
+    fn beat(&self, sent: Instant) {
         let mut last = self.last();
+        last.sent = sent;
         last.was_absent |= last.beat.elapsed() > self.absence();
         last.beat = Instant::now();
+    }
+
+    /// Returns a moment before the last sign of life that others can have seen: nobody takes this store for dead
+    /// before a whole lease is over from then on.
+    pub(crate) fn seen_alive(&self) -> Instant {
+        self.last().sent
     }
 
     /// The database could not be asked: whoever is to be judged could not reach it either.
@@ -61,13 +71,14 @@ impl Pulse {
     }
 }
 
-/// Takes the number of a new opening, and signs it in. Tokens begin anew above all that were given.
+/// Takes the number of a new opening, and signs it in, not before the moment that is returned. Tokens begin anew
+/// above all that were given.
 pub(crate) async fn sign_in(
     client: &Client,
     name: Option<&str>,
     now: i64,
     every: Duration,
-) -> Result<i32, tokio_postgres::Error> {
+) -> Result<(i32, Instant), tokio_postgres::Error> {
     let lasts = i64::try_from((every * MISSED).as_millis()).unwrap_or(i64::MAX);
     // One after the other: the tokens of the later one are larger.
     client.batch_execute("BEGIN").await?;
@@ -82,8 +93,9 @@ pub(crate) async fn sign_in(
         )
         .await?;
     let epoch = row.try_get(0)?;
+    let signed = Instant::now();
     client.batch_execute("COMMIT").await?;
-    Ok(epoch)
+    Ok((epoch, signed))
 }
 
 /// Beats until the store is dropped.
@@ -99,8 +111,8 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         // Others wait for it: what failed is tried again soon.
         pause = every / 5;
         match tokio::time::timeout(every, beat(&engine, &mut client)).await {
-            Ok(Ok(())) => {
-                engine.pulse.beat();
+            Ok(Ok(sent)) => {
+                engine.pulse.beat(sent);
                 pause = every;
             }
             Ok(Err(error)) => {
@@ -118,21 +130,28 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
 }
 
-async fn beat(engine: &Engine, kept: &mut Option<Client>) -> Result<(), tokio_postgres::Error> {
+/// Gives one; returns a moment before it could be seen.
+async fn beat(
+    engine: &Engine,
+    kept: &mut Option<Client>,
+) -> Result<Instant, tokio_postgres::Error> {
     if kept.as_ref().is_none_or(Client::is_closed) {
         let (client, connection) = engine.links.own().await?;
         tokio::spawn(connection);
         client.batch_execute(&engine.links.setup()).await?;
         *kept = Some(client);
     }
-    let Some(client) = kept else { return Ok(()) };
+    let mut sent = Instant::now();
+    let Some(client) = kept else { return Ok(sent) };
     let epoch = engine.base.epoch();
     let alive = client
         .execute("UPDATE instances SET beats = beats + 1 WHERE epoch = $1 AND fate = 0", &[&epoch])
         .await?;
     if alive == 0 {
         let name = engine.name.as_deref();
-        let next = sign_in(client, name, engine.base.clock.now().0, engine.pulse.every).await?;
+        let (next, signed) =
+            sign_in(client, name, engine.base.clock.now().0, engine.pulse.every).await?;
+        sent = signed;
         engine.base.begin_epoch(next);
         tracing::error!(
             was = epoch,
@@ -140,5 +159,5 @@ async fn beat(engine: &Engine, kept: &mut Option<Client>) -> Result<(), tokio_po
             "this server was taken for dead: what it held was taken back, and runs elsewhere"
         );
     }
-    Ok(())
+    Ok(sent)
 }

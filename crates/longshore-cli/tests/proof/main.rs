@@ -76,6 +76,10 @@ fn trials() -> Vec<Trial> {
             fleet::a_stopped_server_comes_back_and_its_late_ends_are_refused,
         ),
         Trial::ignorable_test(
+            "fleet::a_server_stopped_in_a_claim_does_not_begin_it_late",
+            fleet::a_server_stopped_in_a_claim_does_not_begin_it_late,
+        ),
+        Trial::ignorable_test(
             "openapi::the_server_does_what_its_document_says",
             openapi::the_server_does_what_its_document_says,
         ),
@@ -134,6 +138,7 @@ fn trials() -> Vec<Trial> {
         blocked::the_door_answers_while_handlers_block_their_threads,
         fleet::a_killed_linked_workers_tasks_run_again,
         fleet::a_linked_worker_outlives_its_server,
+        fleet::a_linked_worker_does_not_begin_what_comes_late,
         fleet::sigterm_of_a_linked_worker_gives_back_uncharged,
         shutdown::sigterm_lets_running_work_end_and_keeps_the_rest,
         shutdown::a_second_sigterm_hurries,

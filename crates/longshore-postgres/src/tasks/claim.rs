@@ -15,7 +15,7 @@ use longshore_core::rescue::Runs;
 use longshore_core::store::{Hold, LeaseRef, Leased, Want};
 use longshore_core::task::Seq;
 use longshore_core::{Payload, State, TaskId, Timestamp, Token};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 
 /// Without a length of its own, a lease lasts this much longer than the task's timeout.
@@ -153,10 +153,11 @@ pub(crate) async fn claim_want(
 /// What a claim gave out; places of damaged tasks, if there are any, in the place of it.
 pub(crate) type Claimed = Result<Vec<Leased>, Vec<i64>>;
 
-/// Reads what was handed out, best rank first, and notes it.
+/// Reads what was handed out, best rank first, and notes it. Its leases last from `held_since` on.
 pub(crate) fn note_claimed(
     rows: &[Row],
     now: Timestamp,
+    held_since: Instant,
     marks: &mut Marks,
     after: &mut After,
 ) -> Result<Claimed, Trouble> {
@@ -168,7 +169,7 @@ pub(crate) fn note_claimed(
         marks.count(&sort, u8::try_from(state).unwrap_or(1), -1);
         marks.count(&sort, State::Running as u8, 1);
         marks.count_ready(&sort, u8::try_from(ready).unwrap_or(1), -1);
-        match read_leased(row, sort, now)? {
+        match read_leased(row, sort, now, held_since)? {
             Ok(task) => {
                 if task.expires_at.is_some() {
                     let held = (task.lease.seq.0, task.lease.token.number());
@@ -187,7 +188,12 @@ pub(crate) fn note_claimed(
     Ok(Ok(leased))
 }
 
-fn read_leased(row: &Row, sort: Sort, now: Timestamp) -> Result<Result<Leased, i64>, Trouble> {
+fn read_leased(
+    row: &Row,
+    sort: Sort,
+    now: Timestamp,
+    held_since: Instant,
+) -> Result<Result<Leased, i64>, Trouble> {
     let seq: i64 = row.try_get(0)?;
     let Ok(payload) = Payload::from_bytes(row.try_get::<_, Vec<u8>>(5)?) else {
         return Ok(Err(seq));
@@ -228,6 +234,7 @@ fn read_leased(row: &Row, sort: Sort, now: Timestamp) -> Result<Result<Leased, i
         ready_at: rank.map_or(now, |rank| ready_at(rank, priority)),
         started_at: now,
         expires_at: lease.map(|lease| now.after(length(lease))),
+        handed_out: held_since,
         isolated: runs == Some(Runs::Isolated),
         in_lane: row.try_get(17)?,
     }))

@@ -7,7 +7,7 @@ use crate::links::Link;
 use longshore_core::{QueueName, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
@@ -86,6 +86,8 @@ pub(crate) struct Desk<'c> {
     pub(crate) now: Timestamp,
     /// The same, by the clock that only grows.
     pub(crate) tick: Duration,
+    /// The same, by the clock of leases that are held here.
+    pub(super) began: Instant,
     pub(crate) marks: Marks,
     pub(crate) after: After,
     /// Names that are locked already.
@@ -104,6 +106,7 @@ impl<'c> Desk<'c> {
             base,
             now,
             tick,
+            began: Instant::now(),
             marks: Marks::default(),
             after: After::default(),
             locked: HashSet::new(),

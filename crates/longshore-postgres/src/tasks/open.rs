@@ -64,7 +64,7 @@ impl Desk<'_> {
             )
             .await?;
         self.unmark(row.seq).await?;
-        match note_claimed(&opened, self.now, &mut self.marks, &mut self.after)? {
+        match note_claimed(&opened, self.now, self.began, &mut self.marks, &mut self.after)? {
             Ok(mut leased) => {
                 Ok(leased.pop().map_or(Opened::Over, |leased| Opened::Leased(Box::new(leased))))
             }

@@ -1,11 +1,16 @@
 //! Many servers on one PostgreSQL, and workers beside them: under faults all together, and one by one.
 
 mod blows;
+mod late;
 mod member;
 mod rig;
 mod singles;
 mod soak;
 
+pub(crate) use late::{
+    a_linked_worker_does_not_begin_what_comes_late,
+    a_server_stopped_in_a_claim_does_not_begin_it_late,
+};
 pub(crate) use singles::{
     a_killed_linked_workers_tasks_run_again, a_killed_workers_tasks_on_the_store_run_again,
     a_linked_worker_outlives_its_server, a_stopped_server_comes_back_and_its_late_ends_are_refused,
