@@ -2,15 +2,15 @@
 
 use crate::base::Base;
 use crate::engine::Engine;
-use crate::error::OpenError;
+use crate::error::{OpenError, Trouble};
 use crate::jobs::TakeOver;
 use crate::links::Links;
 use crate::options::{Address, Options};
 use crate::pulse::{self, Pulse};
 use crate::survey::Survey;
 use crate::{schema, signal};
+use longshore_core::failpoint;
 use longshore_core::task::Durability;
-use longshore_core::{failpoint, store::StoreError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens the database of the options.
-pub(crate) async fn open(options: Options) -> Result<(Arc<Engine>, Runtime), OpenError> {
+pub(crate) async fn open(options: Options) -> Result<(Arc<Engine>, Threads), OpenError> {
     let address = Address::read(&options.url)?;
     let options = Options {
         name: options.name.or_else(|| address.name.clone()),
@@ -34,16 +34,21 @@ pub(crate) async fn open(options: Options) -> Result<(Arc<Engine>, Runtime), Ope
         .enable_all()
         .build()
         .map_err(|error| OpenError::Unfit { place: place.clone(), why: error.to_string() })?;
-    let opening = runtime.handle().spawn(begin(options, address, runtime.handle().clone()));
-    match opening.await {
-        Ok(Ok(engine)) => Ok((engine, runtime)),
-        Ok(Err(error)) => {
+    let handle = runtime.handle().clone();
+    let threads = Threads(Some(runtime));
+    let opening = handle.spawn(begin(options, address, handle.clone())).await;
+    let engine = opening.map_err(|error| OpenError::Unfit { place, why: error.to_string() })??;
+    Ok((engine, threads))
+}
+
+/// The threads of a store. They end with it, wherever it is dropped, and with an opening that is broken off.
+#[derive(Debug)]
+pub(crate) struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
-            Err(error)
-        }
-        Err(error) => {
-            runtime.shutdown_background();
-            Err(OpenError::Unfit { place, why: error.to_string() })
         }
     }
 }
@@ -70,14 +75,13 @@ async fn begin(
         name.clone(),
         handle,
     ));
-    let unfit =
-        |error: StoreError| OpenError::Unfit { place: place.clone(), why: error.to_string() };
-    while engine.perform(&TakeOver { name: name.clone(), epoch }).await.map_err(unfit)? {}
+    let failed = |trouble: Trouble| OpenError::of_trouble(&place, &trouble);
+    while engine.attempt(&TakeOver { name: name.clone(), epoch }).await.map_err(failed)? {}
     let survey = async {
         let link = engine.links.read().await?;
         Survey::take(&link, &engine.base).await
     };
-    let survey = survey.await.map_err(|trouble| unfit(trouble.into_error(PATIENCE)))?;
+    let survey = survey.await.map_err(failed)?;
     engine.hub.note_peers(survey.peers);
     failpoint::pass("boot.recovered")
         .map_err(|error| OpenError::Unfit { place: place.clone(), why: error.to_string() })?;

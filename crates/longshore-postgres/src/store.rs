@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::error::{OpenError, Trouble};
 use crate::jobs::*;
-use crate::open;
+use crate::open::{self, Threads};
 use crate::options::Options;
 use crate::survey::Survey;
 use crate::{audit, list, oversight, tasks};
@@ -18,7 +18,6 @@ use longshore_core::task::{Accepted, Idempotency, Seq};
 use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::runtime::Runtime;
 
 /// Lines of the counters that are worth folding.
 const FOLD: i64 = 500;
@@ -27,15 +26,17 @@ const FOLD: i64 = 500;
 #[derive(Debug)]
 pub struct PostgresStore {
     engine: Arc<Engine>,
-    runtime: Mutex<Option<Runtime>>,
+    /// Nothing once it was closed.
+    threads: Mutex<Option<Threads>>,
 }
 
 impl PostgresStore {
     /// Opens the database: makes its schema or brings it up to this version, signs in, and takes back what
-    /// an earlier opening under the same name held.
+    /// an earlier opening under the same name held. Does not wait for a database that is away: see
+    /// [`OpenError::may_pass`].
     pub async fn open(options: Options) -> std::result::Result<Self, OpenError> {
-        let (engine, runtime) = open::open(options).await?;
-        Ok(Self { engine, runtime: Mutex::new(Some(runtime)) })
+        let (engine, threads) = open::open(options).await?;
+        Ok(Self { engine, threads: Mutex::new(Some(threads)) })
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -76,14 +77,6 @@ impl PostgresStore {
         }
         self.engine.hub.note_peers(survey.peers);
         Ok(survey)
-    }
-}
-
-impl Drop for PostgresStore {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
@@ -299,9 +292,7 @@ impl Lifecycle for PostgresStore {
             // Then others find out by themselves, a lease later.
             tracing::warn!(%error, "the store could not sign off");
         }
-        if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            runtime.shutdown_background();
-        }
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(())
     }
 }

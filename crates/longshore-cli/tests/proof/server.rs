@@ -55,6 +55,11 @@ impl Launch {
         Self::of(["dev", "--listen", "127.0.0.1:0"]).env("LONGSHORE__STORE", url)
     }
 
+    /// The same, with no kinds of its own.
+    pub(crate) fn serve_on(url: &str) -> Self {
+        Self::of(["serve", "--listen", "127.0.0.1:0"]).env("LONGSHORE__STORE", url)
+    }
+
     /// It takes tasks in, and runs none.
     pub(crate) fn accept_only(self) -> Self {
         self.argument("--accept-only")

@@ -1,5 +1,6 @@
 //! Many servers on one PostgreSQL, and workers beside them: under faults all together, and one by one.
 
+mod away;
 mod blows;
 mod late;
 mod member;
@@ -7,6 +8,10 @@ mod rig;
 mod singles;
 mod soak;
 
+pub(crate) use away::{
+    a_signal_ends_the_wait_for_a_database, a_start_waits_for_its_database,
+    what_waiting_does_not_mend_fails_at_once,
+};
 pub(crate) use late::{
     a_linked_worker_does_not_begin_what_comes_late,
     a_server_stopped_in_a_claim_does_not_begin_it_late,

@@ -74,7 +74,7 @@ impl Witnesses {
 
     /// Waits until all have ended, and demands of each that it succeeded at its first attempt, no death
     /// counted, begun so often.
-    fn succeeded(&self, client: &mut Client, times: usize) -> Result<(), Failed> {
+    pub(super) fn succeeded(&self, client: &mut Client, times: usize) -> Result<(), Failed> {
         let accepted = self.ledger.accepted().len();
         let all = quiet(client, PATIENCE)?;
         let wrong = |(id, task): &(&String, &Value)| {
