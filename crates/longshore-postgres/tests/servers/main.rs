@@ -2,6 +2,7 @@
 //! transactions. Faults go only into servers that a test has started for itself.
 
 mod bench;
+mod cut;
 mod death;
 mod duties;
 mod inside;
@@ -39,6 +40,8 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     opening::a_table_of_somebody_else_is_left_alone,
     opening::two_servers_make_the_schema_at_the_same_time,
 ], needs: postgres::startable, [
+    cut::an_accept_that_is_cut_off_says_whether_it_may_be_there,
+    cut::an_end_that_is_cut_off_says_whether_it_may_be_stored,
     outage::a_killed_database_loses_nothing_that_was_answered,
     outage::leases_get_a_full_length_of_grace_after_an_outage,
     outage::calls_fail_at_once_while_the_database_is_away,
