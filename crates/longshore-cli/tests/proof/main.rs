@@ -61,6 +61,10 @@ fn trials() -> Vec<Trial> {
         "fleet::three_servers_and_two_workers_under_faults",
         fleet::three_servers_and_two_workers_under_faults,
     )];
+    trials.push(Trial::ignorable_test(
+        "fleet::a_long_outage_is_waited_out",
+        fleet::a_long_outage_is_waited_out,
+    ));
     trials.extend(proofs![
         stopped::for_a_minute_and_nothing_is_run_again,
         suspects::two_hundred_deaths_bury_no_healthy_neighbour,
@@ -87,6 +91,10 @@ fn trials() -> Vec<Trial> {
         Trial::ignorable_test(
             "fleet::what_waiting_does_not_mend_fails_at_once",
             fleet::what_waiting_does_not_mend_fails_at_once,
+        ),
+        Trial::ignorable_test(
+            "fleet::a_worker_whose_packets_are_lost_ends_nothing_twice",
+            fleet::a_worker_whose_packets_are_lost_ends_nothing_twice,
         ),
         Trial::ignorable_test(
             "openapi::the_server_does_what_its_document_says",

@@ -70,6 +70,14 @@ impl Launch {
         Self::of(["worker", "--demo", from, url])
     }
 
+    /// In another network.
+    pub(crate) fn inside(mut self, network: &str) -> Self {
+        let binary = std::mem::replace(&mut self.binary, "ip".into());
+        let before = ["netns", "exec", network].map(OsString::from);
+        self.arguments.splice(0..0, before.into_iter().chain([binary.into()]));
+        self
+    }
+
     fn of<const N: usize>(arguments: [&str; N]) -> Self {
         Self {
             binary: binary("LONGSHORE_BIN"),

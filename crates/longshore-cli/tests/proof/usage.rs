@@ -17,3 +17,11 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration, Failed> {
     }
     Ok(TICK * ticks)
 }
+
+/// How many bytes of memory it has now that are its own.
+pub(crate) fn memory(pid: u32) -> Result<u64, Failed> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")).ok_or("no RssAnon")?;
+    Ok(kilobytes.trim().parse::<u64>()? * 1024)
+}

@@ -20,7 +20,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// A folder, the ledger of clients, and the ledger of handlers.
 pub(super) struct Witnesses {
     folder: tempfile::TempDir,
-    ledger: Arc<Ledger>,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) effects: Effects,
 }
 
