@@ -40,7 +40,7 @@ pub(crate) fn a_long_outage_is_waited_out() -> Result<Completion, Failed> {
     database.stop()?;
     let settled = length.min(SETTLED);
     wait(&mut all, settled)?;
-    let before = all.iter().map(|one| usage(one)).collect::<Result<Vec<_>, _>>()?;
+    let before = all.iter().map(usage).collect::<Result<Vec<_>, _>>()?;
     let measured = Instant::now();
     wait(&mut all, length - settled)?;
     let measured = measured.elapsed().as_secs_f64();
