@@ -186,3 +186,11 @@ fn nothing_beyond_this_machine_is_reached() {
     let error = Proxy::start(SocketAddr::from(([192, 0, 2, 1], 80))).expect_err("it is elsewhere");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
 }
+
+#[test]
+fn pieces_are_put_together_as_they_were_sent() {
+    let (proxy, mut client) = proxied();
+    proxy.tell(Fault::Pieces(3));
+    let much: Vec<u8> = (0..10_000_u32).map(|n| n as u8).collect();
+    assert_eq!(say(&mut client, &much).unwrap(), much);
+}

@@ -7,7 +7,7 @@ use crate::jobs::{RecordAll, SetAside};
 use crate::lines::Look;
 use crate::links::Link;
 use crate::tasks::{After, Claimed, Taker, claim_want, lowest, note_claimed};
-use longshore_core::store::{Claim, LeaseRef, Leased, StoreError, Want};
+use longshore_core::store::{Claim, Hold, LeaseRef, Leased, StoreError, Want};
 use longshore_core::{QueueName, failpoint};
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,6 +202,15 @@ impl Engine {
         }
     }
 
+    /// From when on a lease lasts that is given now: what is held for as long as this process lives is so since
+    /// its last sign of life.
+    fn held_since(&self, hold: Hold) -> std::time::Instant {
+        match hold {
+            Hold::Process | Hold::Beside => self.pulse.seen_alive(),
+            Hold::Lease { .. } => std::time::Instant::now(),
+        }
+    }
+
     /// Hands out by one statement, or in a transaction with what bounds it.
     async fn try_want(
         &self,
@@ -226,6 +235,7 @@ impl Engine {
         let asked = Instant::now();
         let slots = i64::try_from(want.slots).unwrap_or(i64::MAX);
         let (now, tick) = (base.clock.now(), base.clock.monotonic());
+        let held_since = self.held_since(claim.hold);
         let mut bound = match (want.limit, want.rate) {
             (None, None) => None,
             _ => Some(Bound::look(&link, want, base, now).await?),
@@ -254,7 +264,7 @@ impl Engine {
             }
         };
         let mut after = After::default();
-        let claimed = note_claimed(&rows, now, &mut after)?;
+        let claimed = note_claimed(&rows, now, held_since, &mut after)?;
         if let Some(bound) = &mut bound {
             if rows.is_empty() {
                 self.shut_gate(want, bound, tick);

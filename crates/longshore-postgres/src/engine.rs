@@ -258,8 +258,8 @@ impl Engine {
         if after.is_written {
             self.proof.note_write();
         }
-        if after.beats {
-            self.pulse.beat(Beat::Along);
+        if let Some(sent) = after.beats {
+            self.pulse.beat(sent, Beat::Along);
         }
         if after.stirs {
             self.hub.stir();

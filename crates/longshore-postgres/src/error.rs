@@ -2,6 +2,7 @@
 
 use longshore_core::failpoint::Injected;
 use longshore_core::store::StoreError;
+use std::io;
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
@@ -22,6 +23,16 @@ pub enum OpenError {
         /// Where it should be.
         place: String,
         /// What the system said.
+        why: String,
+    },
+    /// Somebody is there, and takes nobody in for now.
+    #[error(
+        "PostgreSQL at {place} takes nobody in now: {why}; it may be starting or stopping, or all its connections are in use (max_connections)"
+    )]
+    NotNow {
+        /// Where.
+        place: String,
+        /// What the server said.
         why: String,
     },
     /// The user, the password or the database is not right.
@@ -77,6 +88,11 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether the same opening may succeed later, with nothing changed in the address.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NotNow { .. })
+    }
+
     /// Says what an error of the client means for an opening.
     pub(crate) fn of(place: &str, error: &tokio_postgres::Error) -> Self {
         let (place, why) = (place.to_owned(), told(error));
@@ -86,7 +102,7 @@ impl OpenError {
             // The client's own errors have no codes.
             return if tells_of(&["password", "authentication"]) {
                 Self::Refused { place, why }
-            } else if tells_of(&["tls", "certificate", "ssl"]) {
+            } else if !is_of_the_link(error) && tells_of(&["tls", "certificate", "ssl"]) {
                 Self::Tls { place, why }
             } else {
                 Self::Unreachable { place, why }
@@ -95,11 +111,49 @@ impl OpenError {
         match state.code() {
             "28P01" | "28000" | "3D000" => Self::Refused { place, why },
             "42501" => Self::Rights { place, why },
-            "57P03" | "53300" => Self::Unreachable { place, why },
+            code if is_passing(code) => Self::NotNow { place, why },
             _ => Self::Unfit { place, why },
         }
     }
+
+    /// Says what was in the way of an opening that had begun its work.
+    pub(crate) fn of_trouble(place: &str, trouble: &Trouble) -> Self {
+        let (place, why) = (place.to_owned(), trouble.to_string());
+        match trouble {
+            Trouble::Failed(_) => Self::Unfit { place, why },
+            _ => Self::NotNow { place, why },
+        }
+    }
 }
+
+/// Whether the server, not the request, is in the way: it starts or stops, lacks room or connections, was demoted a
+/// moment ago, or somebody else held a lock for too long.
+fn is_passing(code: &str) -> bool {
+    let classes = ["08", "40", "53", "57"];
+    classes.iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "55P03")
+}
+
+/// Whether the link broke, if in the middle of an agreement on TLS.
+fn is_of_the_link(error: &tokio_postgres::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if kind.is_some_and(|kind| BROKEN.contains(&kind)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// How a link breaks.
+const BROKEN: [io::ErrorKind; 5] = [
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::BrokenPipe,
+    io::ErrorKind::UnexpectedEof,
+    io::ErrorKind::TimedOut,
+];
 
 /// Tells an error of the client with its cause.
 pub(crate) fn told(error: &tokio_postgres::Error) -> String {

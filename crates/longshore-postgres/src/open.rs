@@ -2,24 +2,24 @@
 
 use crate::base::Base;
 use crate::engine::Engine;
-use crate::error::OpenError;
+use crate::error::{OpenError, Trouble};
 use crate::jobs::TakeOver;
 use crate::links::Links;
 use crate::options::{Address, Options};
 use crate::pulse::{self, Pulse};
 use crate::survey::Survey;
 use crate::{schema, signal};
+use longshore_core::failpoint;
 use longshore_core::task::Durability;
-use longshore_core::{failpoint, store::StoreError};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// Whether a database answers is known within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens the database of the options.
-pub(crate) async fn open(options: Options) -> Result<(Arc<Engine>, Runtime), OpenError> {
+pub(crate) async fn open(options: Options) -> Result<(Arc<Engine>, Threads), OpenError> {
     let address = Address::read(&options.url)?;
     let options = Options {
         name: options.name.or_else(|| address.name.clone()),
@@ -34,16 +34,21 @@ pub(crate) async fn open(options: Options) -> Result<(Arc<Engine>, Runtime), Ope
         .enable_all()
         .build()
         .map_err(|error| OpenError::Unfit { place: place.clone(), why: error.to_string() })?;
-    let opening = runtime.handle().spawn(begin(options, address, runtime.handle().clone()));
-    match opening.await {
-        Ok(Ok(engine)) => Ok((engine, runtime)),
-        Ok(Err(error)) => {
+    let handle = runtime.handle().clone();
+    let threads = Threads(Some(runtime));
+    let opening = handle.spawn(begin(options, address, handle.clone())).await;
+    let engine = opening.map_err(|error| OpenError::Unfit { place, why: error.to_string() })??;
+    Ok((engine, threads))
+}
+
+/// The threads of a store. They end with it, wherever it is dropped, and with an opening that is broken off.
+#[derive(Debug)]
+pub(crate) struct Threads(Option<Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
-            Err(error)
-        }
-        Err(error) => {
-            runtime.shutdown_background();
-            Err(OpenError::Unfit { place, why: error.to_string() })
         }
     }
 }
@@ -60,24 +65,23 @@ async fn begin(
     };
     let name = options.name.clone();
     let signed = tokio::time::timeout(PATIENCE, sign_in(&options, &address));
-    let (epoch, durability) = signed.await.map_err(|_| late())??;
+    let ((epoch, signed), durability) = signed.await.map_err(|_| late())??;
     let base = Base::new(address.schema.clone(), options.clock.clone(), durability, epoch);
     let links = Links::new(address, options.connections);
     let engine = Arc::new(Engine::new(
         Arc::new(base),
         links,
-        Pulse::new(options.beat),
+        Pulse::new(options.beat, signed),
         name.clone(),
         handle,
     ));
-    let unfit =
-        |error: StoreError| OpenError::Unfit { place: place.clone(), why: error.to_string() };
-    while engine.perform(&TakeOver { name: name.clone(), epoch }).await.map_err(unfit)? {}
+    let failed = |trouble: Trouble| OpenError::of_trouble(&place, &trouble);
+    while engine.attempt(&TakeOver { name: name.clone(), epoch }).await.map_err(failed)? {}
     let survey = async {
         let link = engine.links.read().await?;
         Survey::take(&link, &engine.base).await
     };
-    let survey = survey.await.map_err(|trouble| unfit(trouble.into_error(PATIENCE)))?;
+    let survey = survey.await.map_err(failed)?;
     engine.hub.note_peers(survey.peers);
     failpoint::pass("boot.recovered")
         .map_err(|error| OpenError::Unfit { place: place.clone(), why: error.to_string() })?;
@@ -87,7 +91,10 @@ async fn begin(
 }
 
 /// Prepares the schema and takes an epoch, over a connection that is closed afterwards.
-async fn sign_in(options: &Options, address: &Address) -> Result<(i32, Durability), OpenError> {
+async fn sign_in(
+    options: &Options,
+    address: &Address,
+) -> Result<((i32, Instant), Durability), OpenError> {
     let failed = |error: tokio_postgres::Error| OpenError::of(&address.shown, &error);
     let broken = |error: failpoint::Injected| OpenError::Unfit {
         place: address.shown.clone(),
@@ -105,9 +112,9 @@ async fn sign_in(options: &Options, address: &Address) -> Result<(i32, Durabilit
         ))
         .await
         .map_err(failed)?;
-    let epoch =
+    let signed =
         pulse::sign_in(&client, options.name.as_deref(), options.clock.now().0, options.beat).await;
-    let epoch = epoch.map_err(failed)?;
+    let signed = signed.map_err(failed)?;
     failpoint::pass("boot.epoch_synced").map_err(broken)?;
     let standby = client
         .query_one(
@@ -120,5 +127,5 @@ async fn sign_in(options: &Options, address: &Address) -> Result<(i32, Durabilit
     let replicated: bool = standby.get(0);
     drop(client);
     let _ = driver.await;
-    Ok((epoch, if replicated { Durability::Replicated } else { Durability::Disk }))
+    Ok((signed, if replicated { Durability::Replicated } else { Durability::Disk }))
 }

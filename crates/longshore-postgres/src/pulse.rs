@@ -24,7 +24,7 @@ pub(crate) enum Beat {
     Along,
 }
 
-/// When the last beat was answered.
+/// When the last beat was sent, and when it was answered.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     every: Duration,
@@ -33,17 +33,17 @@ pub(crate) struct Pulse {
 
 #[derive(Debug)]
 struct Last {
+    sent: Instant,
     beat: Instant,
     how: Beat,
     was_absent: bool,
 }
 
 impl Pulse {
-    pub(crate) fn new(every: Duration) -> Self {
-        Self {
-            every,
-            last: Mutex::new(Last { beat: Instant::now(), how: Beat::Alone, was_absent: false }),
-        }
+    /// The first sign of life was given at `signed`.
+    pub(crate) fn new(every: Duration, signed: Instant) -> Self {
+        let last = Last { sent: signed, beat: Instant::now(), how: Beat::Alone, was_absent: false };
+        Self { every, last: Mutex::new(last) }
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
@@ -55,9 +55,10 @@ impl Pulse {
         self.every * 5 / 2
     }
 
-    /// A beat was answered.
-    pub(crate) fn beat(&self, how: Beat) {
+    /// A beat was answered, which had been sent then.
+    pub(crate) fn beat(&self, sent: Instant, how: Beat) {
         let mut last = self.last();
+        last.sent = sent;
         last.was_absent |= last.beat.elapsed() > self.absence();
         (last.beat, last.how) = (Instant::now(), how);
     }
@@ -70,6 +71,12 @@ impl Pulse {
             Beat::Along => self.every * 6 / 5,
         };
         patience.saturating_sub(last.beat.elapsed())
+    }
+
+    /// Returns a moment before the last sign of life that others can have seen: nobody takes this store for dead
+    /// before a whole lease is over from then on.
+    pub(crate) fn seen_alive(&self) -> Instant {
+        self.last().sent
     }
 
     /// The database could not be asked: whoever is to be judged could not reach it either.
@@ -86,13 +93,14 @@ impl Pulse {
     }
 }
 
-/// Takes the number of a new opening, and signs it in. Tokens begin anew above all that were given.
+/// Takes the number of a new opening, and signs it in, not before the moment that is returned. Tokens begin anew
+/// above all that were given.
 pub(crate) async fn sign_in(
     client: &Client,
     name: Option<&str>,
     now: i64,
     every: Duration,
-) -> Result<i32, tokio_postgres::Error> {
+) -> Result<(i32, Instant), tokio_postgres::Error> {
     let lasts = i64::try_from((every * MISSED).as_millis()).unwrap_or(i64::MAX);
     // One after the other: the tokens of the later one are larger.
     client.batch_execute("BEGIN").await?;
@@ -107,8 +115,9 @@ pub(crate) async fn sign_in(
         )
         .await?;
     let epoch = row.try_get(0)?;
+    let signed = Instant::now();
     client.batch_execute("COMMIT").await?;
-    Ok(epoch)
+    Ok((epoch, signed))
 }
 
 /// Beats until the store is dropped.
@@ -128,8 +137,8 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         // Others wait for it: what failed is tried again soon.
         pause = every / 5;
         match tokio::time::timeout(every, beat(&engine, &mut client)).await {
-            Ok(Ok(())) => {
-                engine.pulse.beat(Beat::Alone);
+            Ok(Ok(sent)) => {
+                engine.pulse.beat(sent, Beat::Alone);
                 engine.proof.note_write();
                 pause = engine.pulse.rest();
             }
@@ -149,21 +158,28 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
 }
 
-async fn beat(engine: &Engine, kept: &mut Option<Client>) -> Result<(), tokio_postgres::Error> {
+/// Gives one; returns a moment before it could be seen.
+async fn beat(
+    engine: &Engine,
+    kept: &mut Option<Client>,
+) -> Result<Instant, tokio_postgres::Error> {
     if kept.as_ref().is_none_or(Client::is_closed) {
         let (client, connection) = engine.links.own().await?;
         tokio::spawn(connection);
         client.batch_execute(&engine.links.setup()).await?;
         *kept = Some(client);
     }
-    let Some(client) = kept else { return Ok(()) };
+    let mut sent = Instant::now();
+    let Some(client) = kept else { return Ok(sent) };
     let epoch = engine.base.epoch();
     let alive = client
         .execute("UPDATE instances SET beats = beats + 1 WHERE epoch = $1 AND fate = 0", &[&epoch])
         .await?;
     if alive == 0 {
         let name = engine.name.as_deref();
-        let next = sign_in(client, name, engine.base.clock.now().0, engine.pulse.every).await?;
+        let (next, signed) =
+            sign_in(client, name, engine.base.clock.now().0, engine.pulse.every).await?;
+        sent = signed;
         engine.base.begin_epoch(next);
         tracing::error!(
             was = epoch,
@@ -171,5 +187,5 @@ async fn beat(engine: &Engine, kept: &mut Option<Client>) -> Result<(), tokio_po
             "this server was taken for dead: what it held was taken back, and runs elsewhere"
         );
     }
-    Ok(())
+    Ok(sent)
 }

@@ -3,7 +3,7 @@
 use crate::engine::{Engine, Way};
 use crate::error::{OpenError, Trouble};
 use crate::jobs::*;
-use crate::open;
+use crate::open::{self, Threads};
 use crate::options::Options;
 use crate::survey::Survey;
 use crate::{audit, list, oversight, overview, tasks};
@@ -19,21 +19,22 @@ use longshore_core::task::{Accepted, Idempotency, Seq};
 use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::runtime::Runtime;
 
 /// A store in a PostgreSQL database, opened by this process beside others.
 #[derive(Debug)]
 pub struct PostgresStore {
     engine: Arc<Engine>,
-    runtime: Mutex<Option<Runtime>>,
+    /// Nothing once it was closed.
+    threads: Mutex<Option<Threads>>,
 }
 
 impl PostgresStore {
     /// Opens the database: makes its schema or brings it up to this version, signs in, and takes back what
-    /// an earlier opening under the same name held.
+    /// an earlier opening under the same name held. Does not wait for a database that is away: see
+    /// [`OpenError::may_pass`].
     pub async fn open(options: Options) -> std::result::Result<Self, OpenError> {
-        let (engine, runtime) = open::open(options).await?;
-        Ok(Self { engine, runtime: Mutex::new(Some(runtime)) })
+        let (engine, threads) = open::open(options).await?;
+        Ok(Self { engine, threads: Mutex::new(Some(threads)) })
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -83,14 +84,6 @@ impl PostgresStore {
             self.engine.base.note_no_suspect(seen);
         }
         self.engine.hub.note_peers(survey.peers);
-    }
-}
-
-impl Drop for PostgresStore {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
@@ -351,9 +344,7 @@ impl Lifecycle for PostgresStore {
             // Then others find out by themselves, a lease later.
             tracing::warn!(%error, "the store could not sign off");
         }
-        if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            runtime.shutdown_background();
-        }
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(())
     }
 }

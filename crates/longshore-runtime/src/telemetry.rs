@@ -88,6 +88,7 @@ pub struct Telemetry {
     outcomes: Family<Answered, Counter>,
     tasks: Family<Standing, Gauge>,
     stale: Counter,
+    late: Counter,
     slots: Family<Became, Counter>,
     store_bytes: Gauge,
     drain: Drain,
@@ -109,6 +110,7 @@ impl Default for Telemetry {
             outcomes: Family::default(),
             tasks: Family::default(),
             stale: Counter::default(),
+            late: Counter::default(),
             slots: Family::default(),
             store_bytes: Gauge::default(),
             drain: Drain::default(),
@@ -151,6 +153,11 @@ impl Default for Telemetry {
             "longshore_ends_refused",
             "Ends that came with an old token",
             telemetry.stale.clone(),
+        );
+        registry.register(
+            "longshore_tasks_late",
+            "Tasks that came when their lease was over, or nearly so",
+            telemetry.late.clone(),
         );
         registry.register(
             "longshore_schedule_slots",
@@ -250,6 +257,11 @@ impl Telemetry {
     /// Counts an end that came too late.
     pub fn stale(&self) {
         self.stale.inc();
+    }
+
+    /// Counts a task that came too late to be begun.
+    pub(crate) fn late(&self) {
+        self.late.inc();
     }
 
     /// Counts a slot of a schedule that came.

@@ -2,11 +2,13 @@
 
 use longshore_conformance::{ManualClock, ModelStore};
 use longshore_core::attempt::AttemptOutcome;
+use longshore_core::store::Hold;
 use longshore_core::{Attempt, TenantName};
 use longshore_core::{FaultClass, KindName, Payload, RetryPolicy, Span, State, Task, TaskId};
 use longshore_runtime::handler::{self, Cx, HandlerError, States, boxed};
 use longshore_runtime::{Engine, Kind, Options, Registry, Submission, SubmitError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 struct House {
@@ -177,6 +179,41 @@ async fn running(house: &House, id: TaskId) {
         assert!(tokio::time::Instant::now() < deadline, "it never ran");
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_when_its_lease_is_nearly_over_is_given_back_and_not_begun() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = begun.clone();
+    let handler = boxed(
+        move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            std::future::ready(())
+        },
+        &States::default(),
+    );
+    let mut registry = Registry::default();
+    let kind = KindName::new("work").expect("a name");
+    registry.add(Kind::new(kind, handler.expect("no state is named")));
+    let clock = Arc::new(ManualClock::default());
+    let store = Arc::new(ModelStore::new(clock.clone()));
+    store.answer_claims_late(Duration::from_secs(12));
+    let hold = Hold::Lease { lasts: Some(Duration::from_secs(15)) };
+    let options = Options { clock: clock.clone(), hold, ..Options::new(store.clone(), registry) };
+    let house = House { engine: Engine::start(options).expect("it starts"), clock };
+    let id = house.submit(work("null")).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !house.attempts(id).await.iter().any(|a| a.outcome == Some(AttemptOutcome::Released)) {
+        assert!(tokio::time::Instant::now() < deadline, "it was never given back");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(begun.load(Ordering::SeqCst), 0);
+    let metrics = house.engine.telemetry().encode();
+    let late = metrics.lines().find_map(|line| line.strip_prefix("longshore_tasks_late_total "));
+    assert!(late.is_some_and(|count| count != "0"), "{late:?}");
+    store.answer_claims_late(Duration::from_secs(11));
+    let task = house.ended(id).await;
+    assert_eq!((task.state, task.attempt, begun.load(Ordering::SeqCst)), (State::Success, 1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use crate::export::{self, Opened};
 use crate::guards::Guards;
 use crate::reload::{InForce, Reloader};
 use crate::service::{Ended, Service, Signals, Started};
-use crate::{Error, drivers};
+use crate::{Error, drivers, waiting};
 use axum::Router;
 use longshore_core::queue::QueueSettings;
 use longshore_core::store::{Hold, Retention, Store};
@@ -270,7 +270,8 @@ impl Builder {
         self
     }
 
-    /// Starts: reads the configuration, opens the store, then the engine, then the port.
+    /// Starts: reads the configuration, opens the store, then the engine, then the port. A store that is away is an
+    /// error at once.
     pub async fn start(self) -> Result<Service, Error> {
         match self.start_by(None).await? {
             Started::Running(service) => Ok(*service),
@@ -280,7 +281,7 @@ impl Builder {
     }
 
     /// Starts as [`Builder::start`] does. If a signal comes before everything is ready, nothing new is begun
-    /// from then on: what was begun is drained and closed.
+    /// from then on: what was begun is drained and closed. Waits for a store that is away, until a signal comes.
     pub async fn start_unless(self, signals: &Signals) -> Result<Started, Error> {
         self.start_by(Some(signals)).await
     }
@@ -315,7 +316,7 @@ impl Builder {
     }
 
     /// Runs tasks without taking any in: there is no door. Returns after SIGINT or SIGTERM, when what
-    /// ran has ended or was given back. `started` is told once everything runs.
+    /// ran has ended or was given back. `started` is told once everything runs. Waits for a store that is away.
     pub async fn work(
         self,
         signals: Signals,
@@ -383,7 +384,16 @@ impl Builder {
         }
         let linked = matches!(self.store, Place::Linked(_));
         let (store, shown) = match self.store {
-            Place::Url(url) => (drivers::open(&url).await?, drivers::shown(&url)),
+            Place::Url(url) => {
+                let shown = drivers::shown(&url);
+                match signals.filter(|_| drivers::is_elsewhere(&url)) {
+                    None => (drivers::open(&url).await?, shown),
+                    Some(signals) => match waiting::open(&url, signals).await? {
+                        Some(store) => (store, shown),
+                        None => return Ok(None),
+                    },
+                }
+            }
             Place::Open(store) | Place::Linked(store) => (store, String::new()),
         };
         if signals.is_some_and(Signals::are_here) {
@@ -419,7 +429,8 @@ impl Builder {
         Ok(Some(Ready { engine, door, routes: self.routes, shown, planned }))
     }
 
-    /// Starts, and runs until SIGINT or SIGTERM; then drains. A second signal cuts that short.
+    /// Starts, and runs until SIGINT or SIGTERM; then drains. A second signal cuts that short. Waits for a store that is
+    /// away.
     pub async fn run(self) -> Result<(), Error> {
         let signals = Signals::install()?;
         let Started::Running(service) = self.start_unless(&signals).await? else { return Ok(()) };

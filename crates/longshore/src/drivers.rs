@@ -17,7 +17,13 @@ pub fn shown(url: &str) -> String {
     crate::config::shown(url)
 }
 
-/// Opens the store at `url`: `embedded:DIR`, or `postgres://USER:PASSWORD@HOST/DATABASE`.
+/// Returns whether the store at `url` is elsewhere, so that it may be away.
+pub(crate) fn is_elsewhere(url: &str) -> bool {
+    !url.starts_with("embedded:")
+}
+
+/// Opens the store at `url`: `embedded:DIR`, or `postgres://USER:PASSWORD@HOST/DATABASE`. Does not wait for one that
+/// is away.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
     let refused = |why: &str| Error::StoreUrl { url: shown(url), why: why.to_owned() };
     let (scheme, rest) = url
@@ -40,7 +46,10 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
         "postgres" | "postgresql" => {
             let options = longshore_postgres::Options::new(url);
             let store = longshore_postgres::PostgresStore::open(options).await;
-            Ok(Arc::new(store.map_err(|error| Error::Open(error.into()))?))
+            Ok(Arc::new(store.map_err(|error| match error.may_pass() {
+                true => Error::Away(error.into()),
+                false => Error::Open(error.into()),
+            })?))
         }
         _ => {
             let _ = rest;

@@ -43,6 +43,9 @@ pub enum Error {
     /// The store did not open.
     #[error("{0}")]
     Open(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The store is away, or does not take anybody in yet: the same start may succeed later.
+    #[error("{0}")]
+    Away(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The port.
     #[error(transparent)]
     Bind(#[from] BindError),

@@ -107,6 +107,7 @@ pub mod keys;
 mod link;
 mod reload;
 mod service;
+mod waiting;
 
 pub use builder::{Builder, builder};
 #[cfg(feature = "client")]

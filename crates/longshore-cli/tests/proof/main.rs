@@ -33,6 +33,7 @@ mod shutdown;
 mod start;
 mod stopped;
 mod suspects;
+mod usage;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::path::Path;
@@ -60,6 +61,10 @@ fn trials() -> Vec<Trial> {
         "fleet::three_servers_and_two_workers_under_faults",
         fleet::three_servers_and_two_workers_under_faults,
     )];
+    trials.push(Trial::ignorable_test(
+        "fleet::a_long_outage_is_waited_out",
+        fleet::a_long_outage_is_waited_out,
+    ));
     trials.extend(proofs![
         stopped::for_a_minute_and_nothing_is_run_again,
         suspects::two_hundred_deaths_bury_no_healthy_neighbour,
@@ -78,6 +83,22 @@ fn trials() -> Vec<Trial> {
         Trial::ignorable_test(
             "fleet::the_duties_of_a_stopped_leader_are_taken_over",
             fleet::the_duties_of_a_stopped_leader_are_taken_over,
+        ),
+        Trial::ignorable_test(
+            "fleet::a_server_stopped_in_a_claim_does_not_begin_it_late",
+            fleet::a_server_stopped_in_a_claim_does_not_begin_it_late,
+        ),
+        Trial::ignorable_test(
+            "fleet::a_start_waits_for_its_database",
+            fleet::a_start_waits_for_its_database,
+        ),
+        Trial::ignorable_test(
+            "fleet::what_waiting_does_not_mend_fails_at_once",
+            fleet::what_waiting_does_not_mend_fails_at_once,
+        ),
+        Trial::ignorable_test(
+            "fleet::a_worker_whose_packets_are_lost_ends_nothing_twice",
+            fleet::a_worker_whose_packets_are_lost_ends_nothing_twice,
         ),
         Trial::ignorable_test(
             "openapi::the_server_does_what_its_document_says",
@@ -138,6 +159,8 @@ fn trials() -> Vec<Trial> {
         blocked::the_door_answers_while_handlers_block_their_threads,
         fleet::a_killed_linked_workers_tasks_run_again,
         fleet::a_linked_worker_outlives_its_server,
+        fleet::a_signal_ends_the_wait_for_a_database,
+        fleet::a_linked_worker_does_not_begin_what_comes_late,
         fleet::sigterm_of_a_linked_worker_gives_back_uncharged,
         shutdown::sigterm_lets_running_work_end_and_keeps_the_rest,
         shutdown::a_second_sigterm_hurries,

@@ -55,6 +55,11 @@ impl Launch {
         Self::of(["dev", "--listen", "127.0.0.1:0"]).env("LONGSHORE__STORE", url)
     }
 
+    /// The same, with no kinds of its own.
+    pub(crate) fn serve_on(url: &str) -> Self {
+        Self::of(["serve", "--listen", "127.0.0.1:0"]).env("LONGSHORE__STORE", url)
+    }
+
     /// It takes tasks in, and runs none.
     pub(crate) fn accept_only(self) -> Self {
         self.argument("--accept-only")
@@ -63,6 +68,14 @@ impl Launch {
     /// A worker that runs the demo kinds: linked to a server (`--server`), or on its store (`--store`).
     pub(crate) fn worker(from: &str, url: &str) -> Self {
         Self::of(["worker", "--demo", from, url])
+    }
+
+    /// In another network.
+    pub(crate) fn inside(mut self, network: &str) -> Self {
+        let binary = std::mem::replace(&mut self.binary, "ip".into());
+        let before = ["netns", "exec", network].map(OsString::from);
+        self.arguments.splice(0..0, before.into_iter().chain([binary.into()]));
+        self
     }
 
     fn of<const N: usize>(arguments: [&str; N]) -> Self {

@@ -147,6 +147,7 @@ impl Books {
             ready_at: row.ready_at,
             started_at: by.now,
             expires_at: lease.map(|lease| by.now.after(lease.length)),
+            handed_out: std::time::Instant::now(),
             isolated: runs == Runs::Isolated,
             in_lane: row.task.order_key.is_some(),
         }
@@ -195,11 +196,12 @@ impl ModelStore {
         let now = self.clock().now();
         let by = Opener { worker: &claim.worker, hold, now, monotonic };
         let mut books = self.books()?;
-        let leased: Vec<Leased> =
+        let mut leased: Vec<Leased> =
             claim.wants.iter().flat_map(|want| books.claim(want, &by)).collect();
         if !leased.is_empty() {
             books.refresh(now);
         }
+        leased.iter_mut().for_each(|leased| leased.handed_out -= self.late());
         Ok(leased)
     }
 }

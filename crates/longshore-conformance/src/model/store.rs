@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use longshore_core::store::{Condition, Lifecycle, Result, StoreError};
 use longshore_core::{Clock, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The reference store, in memory.
@@ -14,6 +15,8 @@ pub struct ModelStore {
     /// Nothing once it was closed or its process died.
     books: Mutex<Open>,
     changed: Notify,
+    /// How late the answers to claims come.
+    late: Mutex<Duration>,
 }
 
 #[derive(Debug)]
@@ -37,7 +40,18 @@ impl ModelStore {
     pub fn boot(image: Image, clock: Arc<dyn Clock>) -> Self {
         let Image(mut books) = image;
         books.boot(clock.now(), clock.monotonic());
-        Self { clock, books: Mutex::new(Open { books, is_open: true }), changed: Notify::new() }
+        let books = Mutex::new(Open { books, is_open: true });
+        Self { clock, books, changed: Notify::new(), late: Mutex::default() }
+    }
+
+    /// Lets the answers to claims come so much later than the tasks are handed out, by the clock of leases that are
+    /// held by this process.
+    pub fn answer_claims_late(&self, late: Duration) {
+        *self.late.lock().unwrap_or_else(PoisonError::into_inner) = late;
+    }
+
+    pub(super) fn late(&self) -> Duration {
+        *self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Copies everything that is kept.

@@ -31,6 +31,8 @@ pub enum Fault {
     Latency(Duration),
     /// So many bytes a second pass, in either way; at least one.
     Slow(u32),
+    /// So many bytes pass at once, in either way: what is sent in one piece arrives in many.
+    Pieces(usize),
     /// Nothing passes and nobody is told. What was sent meanwhile arrives once the link has healed.
     BlackHole(Way),
     /// So many more bytes of answers pass, then the connection is closed.
@@ -58,6 +60,7 @@ impl Fault {
         match self {
             // Ten pieces a second: a slow link trickles.
             Self::Slow(rate) => (rate as usize / 10).clamp(1, PIECE),
+            Self::Pieces(bytes) => bytes.clamp(1, PIECE),
             _ => PIECE,
         }
     }
@@ -98,5 +101,18 @@ impl Orders {
 
     pub(super) fn for_new(&mut self, fault: Fault) {
         self.from.push((self.next.load(Ordering::SeqCst), fault));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_is_as_long_as_was_told_and_never_empty() {
+        assert_eq!(Fault::Pieces(3).piece(), 3);
+        assert_eq!(Fault::Pieces(0).piece(), 1);
+        assert_eq!(Fault::Pieces(usize::MAX).piece(), Fault::None.piece());
+        assert_eq!(Fault::Pieces(3).pause(3), Duration::ZERO);
     }
 }

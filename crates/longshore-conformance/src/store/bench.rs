@@ -74,6 +74,10 @@ impl Bench {
         Self { rig }
     }
 
+    pub(super) fn operations(&self) -> usize {
+        self.rig.operations()
+    }
+
     pub(super) fn store(&self) -> Arc<dyn Store> {
         self.rig.store()
     }

@@ -39,7 +39,10 @@ pub fn run(fresh: Fresh, need: Need) -> ExitCode {
         .flat_map(|(group, cases)| cases.iter().map(move |case| trial(group, case, fresh, need)))
         .collect();
     trials.push(trial("agreement", &agreement::CASE, fresh, need));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut args = Arguments::from_args();
+    // Most of them wait for a disk or a server most of the time.
+    args.test_threads.get_or_insert(12);
+    libtest_mimic::run(&args, trials).exit_code()
 }
 
 fn trial(group: &str, case: &'static Case, fresh: Fresh, need: Need) -> Trial {

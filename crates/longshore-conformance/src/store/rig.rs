@@ -17,4 +17,9 @@ pub trait Rig: Send + Sync {
     /// Lets the store's process die without releasing anything, and opens the same data in a new
     /// one, on the same clock. Also opens again what was closed.
     async fn reboot(&self) -> Arc<dyn Store>;
+
+    /// Returns how many random operations are compared with the model; a slow link makes fewer.
+    fn operations(&self) -> usize {
+        10_000
+    }
 }

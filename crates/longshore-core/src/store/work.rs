@@ -9,7 +9,7 @@ use crate::{
     Token, Valid, Verdict,
 };
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a claimer holds what it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +116,9 @@ pub struct Leased {
     pub started_at: Timestamp,
     /// When a timed lease ends.
     pub expires_at: Option<Timestamp>,
+    /// When it was handed out, or a little before, by this process's clock that only grows: nobody else
+    /// may take it before its lease has lasted from then on. An answer may come long after that.
+    pub handed_out: Instant,
     /// Whether it is suspected of killing processes and runs alone.
     pub isolated: bool,
     /// Whether it holds a lane, in which no other task may run meanwhile.

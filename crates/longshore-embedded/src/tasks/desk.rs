@@ -9,7 +9,7 @@ use longshore_core::store::{Hold, Leased};
 use longshore_core::{Clock, NewTask, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Statement};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A claim that waits: what is accepted while it does may be handed to it at once, without ever
 /// entering the line of the ready.
@@ -93,6 +93,8 @@ pub(crate) struct Desk<'c> {
     pub(crate) now: Timestamp,
     /// The same, by the clock that only grows.
     pub(crate) tick: Duration,
+    /// The same, by the clock of leases that are held here.
+    pub(super) began: Instant,
     /// Claims that wait.
     pub(crate) takers: Vec<Taker>,
     /// What this transaction brings in.
@@ -121,6 +123,7 @@ impl<'c> Desk<'c> {
             clock,
             now,
             tick,
+            began: Instant::now(),
             takers: Vec::new(),
             incoming: Incoming::default(),
             prune: super::PruneCursor::default(),
@@ -131,6 +134,7 @@ impl<'c> Desk<'c> {
     pub(crate) fn begin(&mut self) {
         self.now = self.clock.now();
         self.tick = self.clock.monotonic();
+        self.began = Instant::now();
         self.memory.set_aside = 0;
     }
 

@@ -128,6 +128,7 @@ impl Desk<'_> {
             ready_at: row.rank.map_or(self.now, |rank| ready_at(rank, row.priority)),
             started_at: self.now,
             expires_at: opening.lasts.map(|lasts| self.now.after(lasts)),
+            handed_out: self.began,
             isolated: opening.runs == Runs::Isolated,
             in_lane: row.order_key.is_some(),
         }

@@ -21,7 +21,7 @@ use longshore_runtime::link::wire::{
 };
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest that a claim waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -39,6 +39,7 @@ pub(crate) async fn claim(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
+    let came = Instant::now();
     let (parts, mut said): (_, ClaimSaid) = read(request).await?;
     if said.wants.len() > MOST_WANTS {
         let wrong = format!("may ask for at most {MOST_WANTS} queues");
@@ -67,7 +68,7 @@ pub(crate) async fn claim(
         None => Vec::new(),
     };
     let leases: Vec<LeaseRef> = leased.iter().map(|leased| leased.lease).collect();
-    let tasks = leased.into_iter().filter_map(LeasedSaid::of).collect();
+    let tasks = leased.into_iter().filter_map(|leased| LeasedSaid::of(leased, came)).collect();
     let response = Shape::asked(&parts.headers).answer(StatusCode::OK, &ClaimAnswer { tasks });
     if leases.is_empty() {
         return Ok(response);

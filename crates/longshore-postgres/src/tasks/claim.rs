@@ -17,7 +17,7 @@ use longshore_core::store::{Hold, LeaseRef, Leased, Want};
 use longshore_core::task::Seq;
 use longshore_core::{Payload, State, TaskId, Timestamp, Token};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -261,17 +261,18 @@ pub(super) fn count_claimed(rows: &[Row], marks: &mut Marks) -> Result<(), Troub
     Ok(())
 }
 
-/// Reads what was handed out, best rank first, and notes it.
+/// Reads what was handed out, best rank first, and notes it. Its leases last from `held_since` on.
 pub(crate) fn note_claimed(
     rows: &[Row],
     now: Timestamp,
+    held_since: Instant,
     after: &mut After,
 ) -> Result<Claimed, Trouble> {
     let mut leased = Vec::with_capacity(rows.len());
     let mut damaged = Vec::new();
     for row in rows {
         let sort = Sort::read(row, 2)?;
-        match read_leased(row, sort, now)? {
+        match read_leased(row, sort, now, held_since)? {
             Some(task) => {
                 if task.expires_at.is_some() {
                     let held = (task.lease.seq.0, task.lease.token.number());
@@ -295,7 +296,12 @@ fn lease_of(row: &Row) -> Result<LeaseRef, Trouble> {
     })
 }
 
-fn read_leased(row: &Row, sort: Sort, now: Timestamp) -> Result<Option<Leased>, Trouble> {
+fn read_leased(
+    row: &Row,
+    sort: Sort,
+    now: Timestamp,
+    held_since: Instant,
+) -> Result<Option<Leased>, Trouble> {
     let Ok(payload) = Payload::from_bytes(row.try_get::<_, Vec<u8>>(5)?) else {
         return Ok(None);
     };
@@ -331,6 +337,7 @@ fn read_leased(row: &Row, sort: Sort, now: Timestamp) -> Result<Option<Leased>, 
         ready_at: rank.map_or(now, |rank| ready_at(rank, priority)),
         started_at: now,
         expires_at: lease.map(|lease| now.after(length(lease))),
+        handed_out: held_since,
         isolated: runs == Some(Runs::Isolated),
         in_lane: row.try_get(17)?,
     }))

@@ -7,7 +7,7 @@ use crate::links::Link;
 use longshore_core::{QueueName, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
@@ -79,7 +79,7 @@ pub(crate) struct After {
     /// What is in force has changed: all servers look at once.
     pub(crate) stirs: bool,
     /// This was a sign of life of the opened store.
-    pub(crate) beats: bool,
+    pub(crate) beats: Option<Instant>,
     /// It has certainly written something.
     pub(crate) is_written: bool,
 }
@@ -92,6 +92,8 @@ pub(crate) struct Desk<'c> {
     pub(crate) now: Timestamp,
     /// The same, by the clock that only grows.
     pub(crate) tick: Duration,
+    /// The same, by the clock of leases that are held here.
+    pub(super) began: Instant,
     pub(crate) marks: Marks,
     pub(crate) after: After,
     /// Names that are locked already.
@@ -110,6 +112,7 @@ impl<'c> Desk<'c> {
             base,
             now,
             tick,
+            began: Instant::now(),
             marks: Marks::default(),
             after: After::default(),
             locked: HashSet::new(),

@@ -65,7 +65,7 @@ impl Desk<'_> {
             .await?;
         self.unmark(row.seq).await?;
         count_claimed(&opened, &mut self.marks)?;
-        match note_claimed(&opened, self.now, &mut self.after)? {
+        match note_claimed(&opened, self.now, self.began, &mut self.after)? {
             (mut leased, damaged) if damaged.is_empty() => {
                 Ok(leased.pop().map_or(Opened::Over, |leased| Opened::Leased(Box::new(leased))))
             }

@@ -62,7 +62,7 @@ impl Desk<'_> {
         let id = worker.id.to_string();
         self.after.notes.push(Note::Worker { id, said: row.try_get(0)? });
         self.after.stirs = row.try_get(2)?;
-        self.after.beats = row.try_get(3)?;
+        self.after.beats = row.try_get::<_, bool>(3)?.then_some(self.began);
         self.after.is_written = true;
         Ok(Told { drain: row.try_get(1)? })
     }

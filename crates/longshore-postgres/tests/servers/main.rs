@@ -2,6 +2,8 @@
 //! transactions. Faults go only into servers that a test has started for itself.
 
 mod bench;
+mod crowd;
+mod cut;
 mod death;
 mod duties;
 mod inside;
@@ -47,6 +49,10 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     opening::a_schema_of_version_1_is_brought_up_beside_its_servers,
     opening::two_servers_make_the_schema_at_the_same_time,
 ], needs: postgres::startable, [
+    crowd::a_server_without_a_connection_left_refuses_and_nothing_is_lost,
+    crowd::a_pool_whose_sessions_stand_still_refuses_and_goes_on_by_itself,
+    cut::an_accept_that_is_cut_off_says_whether_it_may_be_there,
+    cut::an_end_that_is_cut_off_says_whether_it_may_be_stored,
     outage::a_killed_database_loses_nothing_that_was_answered,
     outage::leases_get_a_full_length_of_grace_after_an_outage,
     outage::who_watches_hears_at_once_that_the_database_is_away,

@@ -11,34 +11,45 @@ async fn error(url: &str) -> OpenError {
     PostgresStore::open(Options::new(url)).await.expect_err("it cannot be opened")
 }
 
+/// One that waiting does not mend.
+async fn lasting(url: &str) -> OpenError {
+    let failed = error(url).await;
+    assert!(!failed.may_pass(), "{failed}");
+    failed
+}
+
 pub(crate) async fn each_way_to_fail_is_told_apart() {
     let server = PostgresServer::start().expect("PostgreSQL is installed");
     let url = with_fresh_schema(&server.url());
     let admin = connect(&url).await;
     admin
-        .batch_execute("CREATE ROLE locked LOGIN PASSWORD 'right'; CREATE ROLE poor LOGIN")
+        .batch_execute("CREATE ROLE locked LOGIN PASSWORD 'right'; CREATE ROLE poor LOGIN; CREATE ROLE many LOGIN CONNECTION LIMIT 0")
         .await
         .expect("roles are made");
     let with = |user: &str| url.replace("longshore@", &format!("{user}@"));
-    let failed = error(&with("locked:wrong")).await;
+    let failed = lasting(&with("locked:wrong")).await;
     assert!(matches!(failed, OpenError::Refused { .. }), "{failed}");
     assert!(!failed.to_string().contains("wrong"), "{failed}");
-    let failed = error(&with("locked")).await;
+    let failed = lasting(&with("locked")).await;
     assert!(matches!(failed, OpenError::Refused { .. }), "{failed}");
-    let failed = error(&with("nobody_of_that_name")).await;
+    let failed = lasting(&with("nobody_of_that_name")).await;
     assert!(matches!(failed, OpenError::Refused { .. }), "{failed}");
-    let failed = error(&url.replace("/postgres?", "/no_such_database?")).await;
+    let failed = lasting(&url.replace("/postgres?", "/no_such_database?")).await;
     assert!(matches!(failed, OpenError::Refused { .. }), "{failed}");
-    let failed = error(&with("poor")).await;
+    let failed = lasting(&with("poor")).await;
     assert!(matches!(failed, OpenError::Rights { .. }), "{failed}");
-    let failed = error(&format!("{url}&sslmode=require")).await;
+    let failed = error(&with("many")).await;
+    assert!(matches!(failed, OpenError::NotNow { .. }) && failed.may_pass(), "{failed}");
+    let failed = lasting(&format!("{url}&sslmode=require")).await;
     assert!(matches!(failed, OpenError::Tls { .. }), "{failed}");
-    let failed = error(&format!("{url}&sslmode=verify-full")).await;
+    let failed = lasting(&format!("{url}&sslmode=verify-full")).await;
     assert!(matches!(failed, OpenError::Tls { .. }), "{failed}");
     drop(server);
     let failed = error(&url).await;
-    assert!(matches!(failed, OpenError::Unreachable { .. }), "{failed}");
-    let failed = error("mysql://somewhere/else").await;
+    assert!(matches!(failed, OpenError::Unreachable { .. }) && failed.may_pass(), "{failed}");
+    let failed = error(&url.replace("127.0.0.1", "db.invalid")).await;
+    assert!(matches!(failed, OpenError::Unreachable { .. }) && failed.may_pass(), "{failed}");
+    let failed = lasting("mysql://somewhere/else").await;
     assert!(matches!(failed, OpenError::BadUrl { .. }), "{failed}");
 }
 
@@ -49,7 +60,7 @@ pub(crate) async fn a_schema_of_a_later_version_is_refused() {
     client.execute("UPDATE format SET version = 99", &[]).await.expect("it answers");
     open(&url).await.close().await.expect("one that this program can work with is opened");
     client.execute("UPDATE format SET oldest = 98", &[]).await.expect("it answers");
-    let failed = error(&url).await;
+    let failed = lasting(&url).await;
     assert!(matches!(failed, OpenError::TooNew { found: 99, .. }), "{failed}");
 }
 
@@ -61,7 +72,7 @@ pub(crate) async fn a_table_of_somebody_else_is_left_alone() {
         .batch_execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.tasks(mine int)"))
         .await
         .expect("it answers");
-    let failed = error(&url).await;
+    let failed = lasting(&url).await;
     assert!(matches!(failed, OpenError::Unfit { .. }), "{failed}");
 }
 

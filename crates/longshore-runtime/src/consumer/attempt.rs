@@ -21,7 +21,8 @@ pub(super) async fn run(opening: Arc<Opening>, mut slot: Slot, cx: Arc<Context>)
     // The handler's own panics are caught by a layer; this is for those of its parts that panic when
     // they are dropped.
     let performed = AssertUnwindSafe(async {
-        if its_turn(&opening, &mut slot, &cx).await && opening.begin() {
+        let is_to_run = its_turn(&opening, &mut slot, &cx).await && still_ours(&opening, &cx);
+        if is_to_run && opening.begin() {
             return perform(&opening).await;
         }
         opening.unfinished()
@@ -59,6 +60,18 @@ async fn its_turn(opening: &Opening, slot: &mut Slot, cx: &Context) -> bool {
         () = slot.turn() => true,
         () = tokio::time::sleep(AHEAD) => false,
     }
+}
+
+/// Whether nobody else can have it yet. If the answer to a claim comes late (a link was silent, this process
+/// stood still), its lease is over or nearly so: it is given back, unless somebody runs it already.
+fn still_ours(opening: &Opening, cx: &Context) -> bool {
+    let held_for = opening.held_for();
+    let is_late = cx.is_endangered(held_for);
+    if is_late {
+        tracing::warn!(task = %opening.id(), ?held_for, "a task came so late that somebody else may run it; it is not begun");
+        cx.telemetry.late();
+    }
+    !is_late
 }
 
 /// Calls the handler; a success, a fault, a panic and a timeout are all values.

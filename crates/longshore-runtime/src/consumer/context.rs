@@ -13,8 +13,14 @@ use longshore_core::store::{Hold, Store, StoreError};
 use longshore_core::{Clock, QueueName};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+/// A server that its store has not heard of for so long is taken for dead.
+const SILENCE: Duration = Duration::from_secs(15);
+/// Nothing is begun, and of a lane nothing goes on, so long before others may take it.
+const MARGIN: Duration = Duration::from_secs(3);
 
 /// What every attempt of a process shares.
 #[derive(Debug)]
@@ -47,5 +53,14 @@ impl Context {
     /// Returns whether somebody else may cancel or take what runs here, so that the store has to be asked.
     pub(crate) fn is_one_of_many(&self) -> bool {
         self.store.is_shared() || matches!(self.hold, Hold::Lease { .. })
+    }
+
+    /// Returns whether somebody else may run, or soon run, what was last held on so long ago.
+    pub(crate) fn is_endangered(&self, held_for: Duration) -> bool {
+        let lasts = match self.hold {
+            Hold::Lease { lasts: Some(lasts) } => lasts,
+            _ => SILENCE,
+        };
+        self.is_one_of_many() && held_for + MARGIN >= lasts
     }
 }

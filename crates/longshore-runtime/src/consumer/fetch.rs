@@ -148,10 +148,17 @@ impl Fetch {
                     continue;
                 }
             };
-            pause = BACKOFF.0;
-            // An injected error has no meaning here: what was handed out must be run.
-            let _ = failpoint::pass("consumer.claimed");
+            if !leased.is_empty() {
+                // An injected error has no meaning here: what was handed out must be run.
+                let _ = failpoint::pass("consumer.claimed");
+            }
+            let is_late = leased.iter().any(|task| cx.is_endangered(task.handed_out.elapsed()));
             begin(leased, free, &now, &cx, &attempts);
+            if is_late {
+                // It is given back: the next one would come as late.
+                let _ = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+            }
+            pause = if is_late { (pause * 2).min(BACKOFF.1) } else { BACKOFF.0 };
             let _ = self.stop.run_until_cancelled(is(&mut blocked, false)).await;
         }
     }

@@ -81,12 +81,13 @@ impl Opening {
     ) -> Arc<Self> {
         LazyLock::force(&BEGAN);
         let allowed = allowed(&task);
+        let handed_out = task.handed_out;
         Arc::new(Self {
             task: Arc::new(task),
             kind,
             allowed,
             fetched: Instant::now(),
-            held: Mutex::new(Instant::now()),
+            held: Mutex::new(handed_out),
             began: OnceLock::new(),
             progress: Arc::default(),
             stop: CancellationToken::new(),

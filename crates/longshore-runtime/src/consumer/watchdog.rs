@@ -6,20 +6,16 @@ use super::opening::{Asked, Opening};
 use super::record::End;
 use crate::supervisor::{ComponentError, Life};
 use longshore_core::Outcome;
-use longshore_core::store::{Extend, Hold, LeaseState, StoreError};
+use longshore_core::store::{Extend, LeaseState, StoreError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Where others may cancel or take what runs here, the store is asked this often; leases are held on by it.
 const BEAT: Duration = Duration::from_secs(5);
-/// A server that its store has not heard of for so long is taken for dead.
-const SILENCE: Duration = Duration::from_secs(15);
 /// How long writing down progress, and holding on, may take there: the watch must go on.
 const SAY: Duration = Duration::from_secs(1);
 const HEAR: Duration = Duration::from_secs(3);
-/// A task of a lane stops so long before others may take it.
-const MARGIN: Duration = Duration::from_secs(3);
 /// Time between two looks.
 const EVERY: Duration = Duration::from_millis(500);
 /// So much later than a handler's own clock it is given up from outside.
@@ -53,9 +49,7 @@ pub(crate) async fn run(cx: Arc<Context>, life: Life) -> Result<(), ComponentErr
             beaten = Instant::now();
             hold_on(&all, &cx).await;
         }
-        if cx.is_one_of_many() {
-            stop_in_danger(&all, &cx);
-        }
+        stop_in_danger(&all, &cx);
         for opening in all.iter().filter(|opening| is_lost(opening, &cx)) {
             give_up(opening, &cx).await;
         }
@@ -107,13 +101,9 @@ async fn hold_on(all: &[Arc<Opening>], cx: &Context) {
 
 /// Of a lane nobody else may run a task while this one does: it is told to stop before its lease can have ended.
 fn stop_in_danger(all: &[Arc<Opening>], cx: &Context) {
-    let lasts = match cx.hold {
-        Hold::Lease { lasts: Some(lasts) } => lasts,
-        _ => SILENCE,
-    };
     let in_danger = |opening: &&Arc<Opening>| {
         let lost = matches!(opening.asked(), Some((Asked::Lost, _)));
-        opening.task.in_lane && !lost && opening.held_for() + MARGIN >= lasts
+        opening.task.in_lane && !lost && cx.is_endangered(opening.held_for())
     };
     for opening in all.iter().filter(in_danger) {
         tracing::warn!(task = %opening.id(), "stops, for another worker may soon have its lane");

@@ -127,6 +127,7 @@ pub(super) mod tests {
             ready_at: Timestamp::default(),
             started_at: Timestamp::default(),
             expires_at: None,
+            handed_out: std::time::Instant::now(),
             isolated: false,
             in_lane: false,
         };

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Something that was said cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,12 +101,14 @@ pub struct LeasedSaid {
     ready_at: Timestamp,
     started_at: Timestamp,
     expires_at: Option<Timestamp>,
+    /// How long after the claim had come it was handed out, in milliseconds.
+    after: u64,
     in_lane: bool,
 }
 
 impl LeasedSaid {
-    /// Says it; nothing if its payload is no JSON.
-    pub fn of(leased: Leased) -> Option<Self> {
+    /// Says it, in answer to a claim that had come at `came`; nothing if its payload is no JSON.
+    pub fn of(leased: Leased, came: Instant) -> Option<Self> {
         let payload = RawValue::from_string(leased.payload.as_str().to_owned()).ok()?;
         Some(Self {
             lease: LeaseName(leased.lease).to_string(),
@@ -126,12 +128,13 @@ impl LeasedSaid {
             ready_at: leased.ready_at,
             started_at: leased.started_at,
             expires_at: leased.expires_at,
+            after: millis(leased.handed_out.saturating_duration_since(came)),
             in_lane: leased.in_lane,
         })
     }
 
-    /// Returns what was said.
-    pub fn into_leased(self) -> Result<Leased, Garbled> {
+    /// Returns what was said in answer to a claim that was sent at `asked`.
+    pub fn into_leased(self, asked: Instant) -> Result<Leased, Garbled> {
         let LeaseName(lease) = self.lease.parse().map_err(|_| Garbled { what: "a lease" })?;
         Ok(Leased {
             lease,
@@ -151,6 +154,8 @@ impl LeasedSaid {
             ready_at: self.ready_at,
             started_at: self.started_at,
             expires_at: self.expires_at,
+            // The claim came there after it was sent, so this is not too late.
+            handed_out: asked + Duration::from_millis(self.after),
             isolated: false,
             in_lane: self.in_lane,
         })

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A server, seen by a worker that gets its tasks there.
 #[derive(Debug)]
@@ -82,8 +82,10 @@ impl Work for Linked {
             wait: millis(claim.wait),
             lease: millis(lasts),
         };
+        let asked = Instant::now();
         let ClaimAnswer { tasks } = self.say("claim", &said, claim.wait).await?;
-        tasks.into_iter().map(LeasedSaid::into_leased).collect::<Result<_, _>>().map_err(garbled)
+        let leased = |said: LeasedSaid| said.into_leased(asked);
+        tasks.into_iter().map(leased).collect::<Result<_, _>>().map_err(garbled)
     }
 
     async fn open(&self, ids: Vec<TaskId>, _: Arc<str>, _: Hold) -> Result<Vec<Opened>> {

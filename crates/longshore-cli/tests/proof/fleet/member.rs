@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// A start that failed, as one does while the database is away, is tried again so often.
+/// A start that failed is tried again so often.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// A server or worker through all its lives.

@@ -18,38 +18,38 @@ const PUNCTUAL: Duration = Duration::from_millis(1_500);
 /// A leader that stands still for so long has lost its term, and others have noticed.
 const TERM_OVER: Duration = Duration::from_secs(20);
 /// What a killed worker ran is begun elsewhere within this.
-const AGAIN: Duration = Duration::from_secs(20);
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const AGAIN: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder, the ledger of clients, and the ledger of handlers.
-struct Witnesses {
+pub(super) struct Witnesses {
     folder: tempfile::TempDir,
-    ledger: Arc<Ledger>,
-    effects: Effects,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) effects: Effects,
 }
 
 impl Witnesses {
-    fn called() -> Result<Self, Failed> {
+    pub(super) fn called() -> Result<Self, Failed> {
         let (folder, ledger) = (folder()?, Ledger::new(None));
         let effects = Effects::collect(folder.path(), &ledger)?;
         Ok(Self { folder, ledger, effects })
     }
 
-    fn watched(&self, launch: Launch) -> Launch {
+    pub(super) fn watched(&self, launch: Launch) -> Launch {
         launch.env("LONGSHORE_EFFECTS", &self.effects.socket)
     }
 
     /// A server that takes in and runs nothing.
-    fn taker(&self) -> Launch {
+    pub(super) fn taker(&self) -> Launch {
         self.watched(Launch::new(data(&self.folder)).accept_only())
     }
 
-    fn linked(&self, server: &Server) -> Launch {
+    pub(super) fn linked(&self, server: &Server) -> Launch {
         self.watched(Launch::worker("--server", &format!("http://{}", server.addr)))
     }
 
     /// Submits tasks that take so long.
-    fn submit(
+    pub(super) fn submit(
         &self,
         client: &mut Client,
         count: usize,
@@ -65,7 +65,12 @@ impl Witnesses {
     }
 
     /// Waits until each of them was begun so often.
-    fn begun(&self, ids: &[String], times: usize, within: Duration) -> Result<(), Failed> {
+    pub(super) fn begun(
+        &self,
+        ids: &[String],
+        times: usize,
+        within: Duration,
+    ) -> Result<(), Failed> {
         eventually(&format!("all are begun {times} times"), within, || {
             Ok(ids.iter().all(|id| self.effects.starts_of(id) == times).then_some(()))
         })
@@ -73,7 +78,7 @@ impl Witnesses {
 
     /// Waits until all have ended, and demands of each that it succeeded at its first attempt, no death
     /// counted, begun so often.
-    fn succeeded(&self, client: &mut Client, times: usize) -> Result<(), Failed> {
+    pub(super) fn succeeded(&self, client: &mut Client, times: usize) -> Result<(), Failed> {
         let accepted = self.ledger.accepted().len();
         let all = quiet(client, PATIENCE)?;
         let wrong = |(id, task): &(&String, &Value)| {
@@ -91,7 +96,7 @@ impl Witnesses {
 }
 
 /// A schema of its own in the database that these proofs share; tells what is missing.
-fn store_of(proof: &str) -> Result<String, String> {
+pub(super) fn store_of(proof: &str) -> Result<String, String> {
     let server = postgres::shared()?;
     let separator = if server.contains('?') { '&' } else { '?' };
     Ok(format!("{server}{separator}schema={proof}_{}", std::process::id()))

@@ -17,11 +17,9 @@ use pair::Pair;
 use std::collections::VecDeque;
 
 pub(super) const CASE: Case = Case {
-    name: "ten_thousand_random_operations_agree_with_the_model",
-    check: |bench| Box::pin(ten_thousand_random_operations_agree_with_the_model(bench)),
+    name: "random_operations_agree_with_the_model",
+    check: |bench| Box::pin(random_operations_agree_with_the_model(bench)),
 };
-
-const OPERATIONS: usize = 10_000;
 
 /// How many operations pass between two looks at everything.
 const LOOK_EVERY: usize = 100;
@@ -29,20 +27,21 @@ const LOOK_EVERY: usize = 100;
 /// How many operations are told on failure.
 const TOLD: usize = 25;
 
-async fn ten_thousand_random_operations_agree_with_the_model(bench: Bench) {
+async fn random_operations_agree_with_the_model(bench: Bench) {
     let seed = std::env::var("LONGSHORE_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     let mut random = fastrand::Rng::with_seed(seed);
+    let operations = bench.operations();
     let mut pair = Pair::new(bench);
     let mut last: VecDeque<Operation> = VecDeque::new();
-    for n in 1..=OPERATIONS {
+    for n in 1..=operations {
         let operation = Operation::any(&mut random, &pair);
         last.push_back(operation.clone());
         if last.len() > TOLD {
             last.pop_front();
         }
         let mut compared = pair.apply(operation).await;
-        if compared.is_ok() && (n % LOOK_EVERY == 0 || n == OPERATIONS) {
+        if compared.is_ok() && (n % LOOK_EVERY == 0 || n == operations) {
             compared = pair.look_at_everything().await;
         }
         if let Err(difference) = compared {

@@ -8,7 +8,11 @@ use longshore_core::store::{
 use longshore_core::task::{Accepted, Durability, Seq};
 use longshore_core::{Event, FaultClass, NewTask, Task, Token, Valid};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+/// In the place of moments that differ from store to store.
+static ANY_TIME: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The tokens of one store, numbered in the order they were seen.
 #[derive(Debug, Default)]
@@ -50,6 +54,7 @@ impl Tokens {
     pub(super) fn leased(&self, mut leased: Leased) -> Leased {
         leased.lease.seq = Seq(0);
         leased.lease.token = self.view(leased.lease.token);
+        leased.handed_out = *ANY_TIME;
         leased
     }
 

@@ -36,6 +36,7 @@ fn task() -> Leased {
         ready_at: Timestamp(1_767_225_600_000),
         started_at: Timestamp(1_767_225_600_000),
         expires_at: None,
+        handed_out: std::time::Instant::now(),
         isolated: false,
         in_lane: false,
     }
