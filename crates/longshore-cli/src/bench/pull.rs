@@ -1,7 +1,7 @@
 //! `longshore bench pull`: workers that lease over HTTP, a batch at a time, and end each task.
 
 use super::report::{Report, histogram};
-use super::scratch::Scratch;
+use super::scratch::Place;
 use crate::child::{Server, usage};
 use crate::failure::Failure;
 use clap::Args;
@@ -9,7 +9,6 @@ use longshore::Client;
 use longshore::client::{ClientError, Submit};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -36,13 +35,8 @@ pub(crate) struct Pull {
     /// Bytes of the payload.
     #[arg(long, default_value_t = 256)]
     size: usize,
-    /// The store that is measured, such as postgres://localhost/test: in a schema of its own, which is removed
-    /// afterwards. Default: the embedded store.
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    store: Option<String>,
-    /// Keeps the data there. Default: a temporary folder in the working folder.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -51,17 +45,10 @@ pub(crate) struct Pull {
 impl Pull {
     /// Measures and prints.
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let threads = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Failure::system("cannot start threads"))?;
-        let scratch = Scratch::make(self.store.as_deref(), self.data.as_ref())?;
-        let config = scratch.configure("")?;
-        let server = Server::start(&["dev", "--config", &config])?;
-        let report = threads.block_on(self.measure(&server))?;
-        report.print(self.json);
-        drop(server);
-        threads.block_on(scratch.clear())
+        self.place.serve("", async |server: &Server| {
+            self.measure(server).await?.print(self.json);
+            Ok(())
+        })
     }
 
     async fn measure(&self, server: &Server) -> Result<Report, Failure> {

@@ -1,14 +1,13 @@
 //! `longshore bench schedules`: many schedules in a server that does nothing else.
 
 use super::report::{Report, histogram};
-use super::scratch::Scratch;
+use super::scratch::Place;
 use crate::child::Server;
 use crate::failure::Failure;
 use clap::Args;
 use longshore::Client;
 use longshore::client::{ClientError, ListFilter, NewSchedule, Submit};
 use longshore::core::{Clock, SystemClock};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What they have in common.
@@ -26,13 +25,8 @@ pub(crate) struct Schedules {
     /// Seconds that are counted.
     #[arg(long, default_value_t = 60.0)]
     seconds: f64,
-    /// The store that is measured, such as postgres://localhost/test: in a schema of its own, which is removed
-    /// afterwards. Default: the embedded store.
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    store: Option<String>,
-    /// Keeps the data there. Default: a temporary folder in the working folder.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -41,16 +35,7 @@ pub(crate) struct Schedules {
 impl Schedules {
     /// Measures and prints.
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let threads = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Failure::system("cannot start threads"))?;
-        let scratch = Scratch::make(self.store.as_deref(), self.data.as_ref())?;
-        let config = scratch.configure("")?;
-        let server = Server::start(&["dev", "--config", &config])?;
-        threads.block_on(self.measure(&server))?;
-        drop(server);
-        threads.block_on(scratch.clear())
+        self.place.serve("", async |server: &Server| self.measure(server).await)
     }
 
     async fn measure(&self, server: &Server) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! `longshore bench store`: the store alone, held against loops that somebody would write by hand.
 
 use super::report::histogram;
-use super::scratch::Scratch;
+use super::scratch::Place;
 use crate::failure::Failure;
 use clap::Args;
 use hdrhistogram::Histogram;
@@ -9,7 +9,6 @@ use longshore::core::store::{Claim, Ending, Hold, Recorded, Store, StoreError, W
 use longshore::core::{KindName, NewTask, Payload, QueueName, Valid, Verdict};
 use longshore::drivers;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -17,10 +16,8 @@ use std::time::{Duration, Instant};
 /// How the store is measured.
 #[derive(Debug, Args)]
 pub(crate) struct StoreAlone {
-    /// The store that is measured, such as postgres://localhost/test: in a schema of its own, which is removed
-    /// afterwards. Default: the embedded store.
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    store: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// How many tasks.
     #[arg(long, default_value_t = 200_000)]
     number: u64,
@@ -33,9 +30,6 @@ pub(crate) struct StoreAlone {
     /// Bytes of the payload.
     #[arg(long, default_value_t = 256)]
     size: usize,
-    /// Keeps the data there. Default: a temporary folder in the working folder.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -59,11 +53,11 @@ impl StoreAlone {
     }
 
     async fn measure(&self) -> Result<(), Failure> {
-        let scratch = Scratch::make(self.store.as_deref(), self.data.as_ref())?;
+        let scratch = self.place.make()?;
         let store = drivers::open(scratch.url()).await?;
         let accept = self.accept(&store).await?;
         let lives = self.claim_and_record(&store).await?;
-        let raw = match &self.store {
+        let raw = match &self.place.store {
             Some(_) => Some(self.by_hand(scratch.url()).await?),
             None => None,
         };

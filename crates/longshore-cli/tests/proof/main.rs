@@ -58,8 +58,8 @@ fn main() -> ExitCode {
 fn trials() -> Vec<Trial> {
     // The longest first: they wait most of their time, and the others run meanwhile.
     let mut trials = vec![Trial::ignorable_test(
-        "fleet::three_servers_and_two_workers_under_faults",
-        fleet::three_servers_and_two_workers_under_faults,
+        "fleet::three_servers_and_three_workers_under_faults",
+        fleet::three_servers_and_three_workers_under_faults,
     )];
     trials.push(Trial::ignorable_test(
         "fleet::a_long_outage_is_waited_out",

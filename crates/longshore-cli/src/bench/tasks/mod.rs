@@ -9,7 +9,7 @@ mod through;
 
 use super::precise::Alarm;
 use super::report::{Report, histogram};
-use super::scratch::Scratch;
+use super::scratch::Place;
 use crate::child::{resident, usage};
 use crate::failure::Failure;
 use backlog::Waits;
@@ -17,7 +17,6 @@ use clap::Args;
 use house::{Does, KIND, Starts};
 use longshore::core::{Payload, Span, State, TaskId};
 use longshore::{Engine, Submission};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -62,13 +61,8 @@ pub(crate) struct Tasks {
     /// What those wait for.
     #[arg(long, value_enum, default_value_t = Waits::Ready)]
     backlog_is: Waits,
-    /// The store that is measured, such as postgres://localhost/test: in a schema of its own, which is removed
-    /// afterwards. Default: the embedded store.
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    store: Option<String>,
-    /// Keeps the data there. Default: a temporary folder in the working folder.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -92,7 +86,7 @@ impl Tasks {
     }
 
     async fn measure(&self) -> Result<(), Failure> {
-        let scratch = Scratch::make(self.store.as_deref(), self.data.as_ref())?;
+        let scratch = self.place.make()?;
         let url = scratch.url();
         if self.backlog > 0 {
             backlog::fill(url, self.backlog, self.backlog_is, &self.payload()).await?;

@@ -4,7 +4,6 @@
 use super::Tasks;
 use crate::bench::load::{self, Plan};
 use crate::bench::report::{Report, histogram};
-use crate::bench::scratch::Scratch;
 use crate::child::{Server, usage};
 use crate::failure::Failure;
 use longshore::Client;
@@ -20,28 +19,26 @@ const COMMAND: &str = "bench.command";
 
 /// Measures: as many as come in `seconds`; commands are `number` tasks that lie there at once.
 pub(super) fn measure(wish: &Tasks, seconds: f64) -> Result<Report, Failure> {
-    let threads = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::system("cannot start threads"))?;
-    let scratch = Scratch::make(wish.store.as_deref(), wish.data.as_ref())?;
-    let config = scratch.configure(&configuration(wish))?;
-    let server = Server::start(&["dev", "--config", &config])?;
+    wish.place
+        .serve(&configuration(wish), async |server: &Server| lives(wish, seconds, server).await)
+}
+
+async fn lives(wish: &Tasks, seconds: f64, server: &Server) -> Result<Report, Failure> {
     let client = Client::connect(&format!("http://{}", server.addr)).map_err(failed)?;
     let before = (usage("self").0, server.usage().0);
     let began = Instant::now();
     let (times, all) = if wish.command.is_empty() {
         let plan = Plan { connections: CONNECTIONS, seconds, rate: wish.rate, size: wish.size };
-        let done = threads.block_on(load::post(server.addr, "hello", plan))?;
+        let done = load::post(server.addr, "hello", plan).await?;
         if done.errors > 0 {
             return Err(Failure::Bench(format!("{} requests failed", done.errors)));
         }
         (done.times, done.all)
     } else {
-        threads.block_on(submit(&client, wish.number))?;
+        submit(&client, wish.number).await?;
         (histogram(), wish.number)
     };
-    threads.block_on(until_done(&client, all))?;
+    until_done(&client, all).await?;
     let took = began.elapsed();
     let what = if wish.command.is_empty() { "lives over HTTP" } else { "commands" };
     let mut report = Report::new(what, load_of(wish), &times, took);
@@ -52,8 +49,6 @@ pub(super) fn measure(wish: &Tasks, seconds: f64) -> Result<Report, Failure> {
     report.server_cpu_us = Some(report.per_item(server_cpu.saturating_sub(before.1), all));
     report.start_ms = Some(server.start.as_secs_f64() * 1e3);
     report.peak_mib = peak as f64 / f64::from(1 << 20);
-    drop(server);
-    threads.block_on(scratch.clear())?;
     Ok(report)
 }
 

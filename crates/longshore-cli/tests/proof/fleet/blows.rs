@@ -25,7 +25,7 @@ enum Blow {
     BlackHoleOfAnswers,
     SlowLink,
     LateLink,
-    /// The link of the linked worker is silent, for less than a lease.
+    /// The link of a linked worker is silent, for less than a lease.
     SilentServer,
     /// An answer is cut off in its middle.
     TruncateLink,
@@ -58,7 +58,7 @@ impl Blow {
     fn name(self) -> &'static str {
         match self {
             Self::KillServer => "kill -9 of a server",
-            Self::KillLinkedWorker => "kill -9 of the linked worker",
+            Self::KillLinkedWorker => "kill -9 of a linked worker",
             Self::KillWorkerOnStore => "kill -9 of the worker on the store",
             Self::StopServer => "SIGSTOP of a server",
             Self::RestartDatabase => "restart of PostgreSQL",
@@ -70,7 +70,7 @@ impl Blow {
             Self::BlackHoleOfAnswers => "link without answers",
             Self::SlowLink => "slow link",
             Self::LateLink => "latency of a link",
-            Self::SilentServer => "silent server of the linked worker",
+            Self::SilentServer => "silent server of a linked worker",
             Self::TruncateLink => "answers cut off",
             Self::PartitionWorker => "worker partitioned off",
         }
@@ -94,7 +94,7 @@ impl Blow {
     fn victims(self) -> Option<std::ops::Range<usize>> {
         match self {
             Self::RestartDatabase | Self::KillDatabase | Self::FreezeDatabase => None,
-            Self::KillLinkedWorker | Self::SilentServer => Some(LINKED..LINKED + 1),
+            Self::KillLinkedWorker | Self::SilentServer => Some(LINKED),
             Self::KillWorkerOnStore | Self::PartitionWorker => Some(STORED..STORED + 1),
             _ => Some(0..SERVERS),
         }

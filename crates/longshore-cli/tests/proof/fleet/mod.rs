@@ -25,4 +25,4 @@ pub(crate) use singles::{
     a_linked_worker_outlives_its_server, a_stopped_server_comes_back_and_its_late_ends_are_refused,
     sigterm_of_a_linked_worker_gives_back_uncharged, the_duties_of_a_stopped_leader_are_taken_over,
 };
-pub(crate) use soak::three_servers_and_two_workers_under_faults;
+pub(crate) use soak::three_servers_and_three_workers_under_faults;

@@ -88,12 +88,13 @@ fn usage(process: &Server) -> Result<(Duration, u64), Failed> {
     Ok((cpu(process.pid())?, memory(process.pid())?))
 }
 
-/// Waits until each process has begun a task that was submitted from now on.
+/// Waits until each process has begun a task that was submitted from now on. They take so long that those who are
+/// nearest have their hands full soon.
 fn works(it: &Witnesses, all: &[Server], within: Duration) -> Result<(), Failed> {
     let mut client = all[0].client();
     let mut ids = Vec::new();
     eventually("each of them begins something", within, || {
-        let work = json!({"kind": "demo.work", "payload": {"sleep": "100ms"}});
+        let work = json!({"kind": "demo.work", "payload": {"sleep": "1s"}});
         let answer = submit(&mut client, &it.ledger, work);
         if let Some(answer) = answer.filter(|answer| answer.status / 100 == 2) {
             ids.extend(answer.data()["id"].as_str().map(str::to_owned));

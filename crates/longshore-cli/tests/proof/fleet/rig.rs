@@ -1,4 +1,4 @@
-//! The fleet: a PostgreSQL of its own, three servers, a worker linked to the first of them, and a worker on
+//! The fleet: a PostgreSQL of its own, three servers, workers linked to the first two of them, and a worker on
 //! the store.
 
 use super::member::Member;
@@ -10,14 +10,15 @@ use longshore_conformance::accounting::Ledgers;
 use longshore_conformance::postgres::PostgresServer;
 use longshore_conformance::proxy::Proxy;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 /// How many servers there are; workers come after them.
 pub(crate) const SERVERS: usize = 3;
-/// Linked to the first server.
-pub(crate) const LINKED: usize = SERVERS;
+/// Each linked to a server, beginning with the first one.
+pub(crate) const LINKED: Range<usize> = SERVERS..SERVERS + 2;
 /// On the store.
-pub(crate) const STORED: usize = SERVERS + 1;
+pub(crate) const STORED: usize = LINKED.end;
 
 /// All of them are up within this, whatever was broken before.
 const UP: Duration = Duration::from_secs(60);
@@ -41,6 +42,11 @@ struct Absence {
     until: Option<Duration>,
 }
 
+/// The worker that is linked to a server, if there is one.
+fn linked_to(server: usize) -> Option<usize> {
+    Some(LINKED.start + server).filter(|worker| server < SERVERS && LINKED.contains(worker))
+}
+
 impl Fleet {
     /// Starts all of it.
     pub(crate) fn start(database: PostgresServer, effects: &Effects) -> Result<Self, Failed> {
@@ -52,10 +58,12 @@ impl Fleet {
             let launch = Launch::on_store(&database.url_by(link.addr()));
             members.push(Member::new(name, watched(launch), link, Some(Proxy::start(nobody)?)));
         }
-        let first = members[0].door().ok_or("a server has a door")?;
-        let link = Proxy::start(first)?;
-        let launch = Launch::worker("--server", &format!("http://{}", link.addr()));
-        members.push(Member::new("the linked worker", watched(launch), link, None));
+        for (server, name) in ["linked worker 1", "linked worker 2"].into_iter().enumerate() {
+            let door = members[server].door().ok_or("a server has a door")?;
+            let link = Proxy::start(door)?;
+            let launch = Launch::worker("--server", &format!("http://{}", link.addr()));
+            members.push(Member::new(name, watched(launch), link, None));
+        }
         let link = Proxy::start(database.addr())?;
         let launch = Launch::worker("--store", &database.url_by(link.addr()));
         members.push(Member::new("the worker on the store", watched(launch), link, None));
@@ -91,8 +99,7 @@ impl Fleet {
 
     /// The others hear nothing of it from now on. A server takes its linked worker along.
     pub(crate) fn goes_away(&mut self, member: usize, now: Duration) {
-        let along = (member == 0).then_some(LINKED);
-        for member in [member].into_iter().chain(along) {
+        for member in [member].into_iter().chain(linked_to(member)) {
             if let Some(pid) = self.members[member].pid() {
                 self.absences.push(Absence { member, pid, from: now, until: None });
             }
@@ -101,7 +108,7 @@ impl Fleet {
 
     /// It is heard again.
     pub(crate) fn is_back(&mut self, member: usize, now: Duration) {
-        let members = [member, if member == 0 { LINKED } else { member }];
+        let members = [member, linked_to(member).unwrap_or(member)];
         for absence in &mut self.absences {
             if members.contains(&absence.member) {
                 absence.until.get_or_insert(now + UNAWARE);

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// How many seconds it lasts.
 const LENGTH: &str = "LONGSHORE_SOAK";
 const SEED: &str = "LONGSHORE_SEED";
-const CLIENTS: usize = 64;
+const CLIENTS: usize = 80;
 const PAUSE: Duration = Duration::from_millis(60);
 /// All has ended so long after the last fault: leases, grace, and the pauses of retries.
 const QUIET: Duration = Duration::from_secs(90);
@@ -45,7 +45,7 @@ impl Plan {
     }
 }
 
-pub(crate) fn three_servers_and_two_workers_under_faults() -> Result<Completion, Failed> {
+pub(crate) fn three_servers_and_three_workers_under_faults() -> Result<Completion, Failed> {
     let plan = Plan::read()?;
     let database = match PostgresServer::start() {
         Ok(database) => database,
