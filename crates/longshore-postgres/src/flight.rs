@@ -2,7 +2,8 @@
 //!
 //! A flight takes whatever waits, and while it is under way the next ones gather by themselves: nobody
 //! waits for a group to fill, and a lone request leaves at once. A second flight joins the first once so much
-//! waits that it is worth a statement of its own: few large ones cost the database less than many small ones.
+//! waits that it is worth a statement of its own (few large ones cost the database less than many small ones), or
+//! once the first one takes long: its connection may be a bad one.
 
 use longshore_core::store::StoreError;
 use std::collections::VecDeque;
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 const FLIGHTS: usize = 2;
 /// With fewer waiting, one flight is enough.
 const CROWD: usize = 256;
+/// A flight that is under way for longer is not waited for alone.
+const LONG: Duration = Duration::from_millis(100);
 /// Tasks or ends in one flight, at most.
 const SEATS: usize = 1_000;
 /// Tasks or ends that may wait or be under way; who has more waits outside.
@@ -49,11 +52,18 @@ struct Hall<T, A> {
     /// Tasks or ends that wait.
     seats: usize,
     flying: usize,
+    /// When the last flight left.
+    left: Instant,
 }
 
 impl<T, A> Default for Terminal<T, A> {
     fn default() -> Self {
-        let hall = Mutex::new(Hall { waiting: VecDeque::new(), seats: 0, flying: 0 });
+        let hall = Mutex::new(Hall {
+            waiting: VecDeque::new(),
+            seats: 0,
+            flying: 0,
+            left: Instant::now(),
+        });
         Self { hall, room: Semaphore::new(ROOM) }
     }
 }
@@ -83,7 +93,8 @@ impl<T, A> Terminal<T, A> {
             let mut hall = self.hall();
             hall.seats += passenger.load.len();
             hall.waiting.push_back(passenger);
-            if hall.flying == 0 || (hall.flying < FLIGHTS && hall.seats >= CROWD) {
+            let is_needed = hall.seats >= CROWD || hall.left.elapsed() >= LONG;
+            if hall.flying == 0 || (hall.flying < FLIGHTS && is_needed) {
                 hall.flying += 1;
                 drop(hall);
                 start();
@@ -117,6 +128,7 @@ impl<T, A> Terminal<T, A> {
             hall.flying -= 1;
             return None;
         }
+        hall.left = Instant::now();
         Some(group)
     }
 }

@@ -8,6 +8,7 @@
 
 use longshore_core::{NewTask, QueueName, Timestamp, readiness};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ const SLACK: i64 = 30;
 const TRUST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Looking at all of the index takes at most this part of the time.
 const SHARE: u32 = 20;
+/// Different questions that are remembered for a queue, and queues, at most. Whoever pulls may ask for anything.
+const REMEMBERED: (usize, usize) = (64, 4_096);
 
 /// One line: the ready tasks of a kind and tenant, all of them isolated or none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,6 +65,7 @@ struct Seen {
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     queues: Mutex<HashMap<String, Vec<Seen>>>,
+    looks: AtomicU64,
 }
 
 impl Lines {
@@ -73,10 +77,16 @@ impl Lines {
     pub(crate) fn look(&self, queue: &str, kinds: &[String]) -> Look {
         let mut queues = self.lock();
         if !queues.contains_key(queue) {
+            if queues.len() >= REMEMBERED.1 {
+                queues.clear(); // everybody looks once more
+            }
             queues.insert(queue.to_owned(), Vec::new());
         }
         let all = queues.get_mut(queue).expect("just made");
         let place = all.iter().position(|seen| seen.kinds == kinds).unwrap_or_else(|| {
+            if all.len() >= REMEMBERED.0 {
+                all.clear();
+            }
             all.push(Seen {
                 kinds: kinds.to_vec(),
                 lines: HashMap::new(),
@@ -92,7 +102,7 @@ impl Lines {
             let lines = seen.lines.iter().map(|(line, start)| (line.clone(), *start));
             return Look::At(lines.collect());
         }
-        seen.look += 1;
+        seen.look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
         seen.noted.clear();
         seen.doubted = false;
         seen.trusted_until = None;
@@ -192,5 +202,102 @@ impl Seen {
             start.lowered += 1;
             start.rank = start.rank.min(rank);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longshore_core::KindName;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn kinds() -> Vec<String> {
+        vec!["job".to_owned()]
+    }
+
+    fn line() -> LineName {
+        LineName { kind: "job".to_owned(), tenant: "default".to_owned(), ready: 1 }
+    }
+
+    fn task(priority: u8) -> NewTask {
+        let task = NewTask::new(KindName::new("job").expect("a name"));
+        NewTask { priority, ..task }
+    }
+
+    /// Lines of which one was seen, at that rank.
+    fn seen_at(rank: i64) -> Lines {
+        let lines = Lines::default();
+        let Look::All(look) = lines.look("default", &kinds()) else { panic!("nothing is known") };
+        lines.seen("default", &kinds(), look, vec![(line(), rank)], Duration::from_secs(1));
+        lines
+    }
+
+    fn start(lines: &Lines) -> Start {
+        match lines.look("default", &kinds()) {
+            Look::At(known) => known[0].1,
+            Look::All(_) => panic!("it is known"),
+        }
+    }
+
+    #[test]
+    fn a_claim_begins_a_little_below_what_the_last_one_got() {
+        let lines = seen_at(500);
+        let before = start(&lines);
+        lines.served("default", &kinds(), &line(), before, 2_000);
+        assert_eq!(start(&lines).rank, 2_000 - SLACK);
+    }
+
+    #[test]
+    fn what_came_in_lower_meanwhile_is_not_passed_over() {
+        let lines = seen_at(NOW.0);
+        let before = start(&lines);
+        lines.accepted(&[&task(9)], NOW, NOW);
+        let low = readiness::rank(NOW, 9);
+        lines.served("default", &kinds(), &line(), before, NOW.0 + 5_000);
+        assert_eq!(start(&lines).rank, low, "that claim did not know of it");
+    }
+
+    #[test]
+    fn what_was_committed_late_is_not_passed_over() {
+        let lines = seen_at(NOW.0 - 10_000 * 30);
+        let before = start(&lines);
+        let late = NOW.after(Duration::from_secs(1));
+        lines.accepted(&[&task(0)], NOW, late);
+        lines.served("default", &kinds(), &line(), before, late.0);
+        assert!(start(&lines).rank <= readiness::rank(NOW, 0));
+    }
+
+    #[test]
+    fn a_look_at_all_keeps_what_came_in_since_it_began() {
+        let lines = Lines::default();
+        let Look::All(look) = lines.look("default", &kinds()) else { panic!("nothing is known") };
+        lines.accepted(&[&task(0)], NOW, NOW);
+        lines.seen("default", &kinds(), look, Vec::new(), Duration::from_secs(1));
+        assert_eq!(start(&lines).rank, readiness::rank(NOW, 0));
+    }
+
+    #[test]
+    fn a_doubt_makes_the_next_claim_look_again() {
+        let lines = seen_at(1);
+        lines.doubt("default");
+        assert!(matches!(lines.look("default", &kinds()), Look::All(_)));
+        let lines = Lines::default();
+        let Look::All(look) = lines.look("default", &kinds()) else { panic!("nothing is known") };
+        lines.doubt("default");
+        lines.seen("default", &kinds(), look, Vec::new(), Duration::from_secs(1));
+        let next = lines.look("default", &kinds());
+        assert!(matches!(next, Look::All(_)), "it came while that one looked");
+    }
+
+    #[test]
+    fn of_two_looks_the_later_one_counts() {
+        let lines = Lines::default();
+        let Look::All(first) = lines.look("default", &kinds()) else { panic!("nothing is known") };
+        let Look::All(second) = lines.look("default", &kinds()) else { panic!("nor now") };
+        let took = Duration::from_secs(1);
+        lines.seen("default", &kinds(), second, vec![(line(), 7)], took);
+        lines.seen("default", &kinds(), first, Vec::new(), took);
+        assert_eq!(start(&lines).rank, 7);
     }
 }
