@@ -219,7 +219,7 @@ pub(crate) fn a_stopped_server_comes_back_and_its_late_ends_are_refused()
     let it = Witnesses::called()?;
     let launch = it.watched(Launch::on_store(&url));
     let zombie = launch.start()?;
-    let ids = it.submit(&mut zombie.client(), 4, "4s")?;
+    let ids = it.submit(&mut zombie.client(), 4, "8s")?;
     it.begun(&ids, 1, PATIENCE)?;
     let other = launch.start()?;
     zombie.signal(Signal::STOP)?;
@@ -241,9 +241,11 @@ pub(crate) fn a_stopped_server_comes_back_and_its_late_ends_are_refused()
     }
     for (id, task) in &ended {
         let attempts = other.client().get(&format!("{TASKS}/{id}/attempts"))?.data();
-        let outcome = |at: usize| attempts["items"][at]["outcome"].as_str();
-        let outcomes = [outcome(0), outcome(1), outcome(2)];
-        if task["attempt"] != 1 || outcomes != [Some("crashed"), Some("success"), None] {
+        // A server that is blocked for a moment gives back what it is handed meanwhile.
+        let openings = attempts["items"].as_array().ok_or("no attempts")?.iter();
+        let outcomes = openings.filter_map(|opening| opening["outcome"].as_str());
+        let outcomes: Vec<_> = outcomes.filter(|outcome| *outcome != "released").collect();
+        if task["attempt"] != 1 || outcomes != ["crashed", "success"] {
             return Err(format!("{task}\n{attempts}").into());
         }
     }
