@@ -8,6 +8,7 @@
 //! Start with [`task::Task`], then [`state::State`], then [`store`] for the ports.
 
 pub mod attempt;
+pub mod broker;
 pub mod bucket;
 pub mod clock;
 pub mod event;
