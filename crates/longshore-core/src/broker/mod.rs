@@ -85,6 +85,10 @@ pub trait Broker: Send + Sync + Debug {
     /// Returns how a group stands.
     async fn inspect(&self, group: &GroupName) -> Result<GroupStats>;
 
+    /// Returns declared groups that were found missing and made again since this was asked last; waits for the first.
+    /// What had waited in them is lost over there. One who asks is enough: each is told once.
+    async fn remade(&self) -> Vec<GroupName>;
+
     /// Returns how the connection is.
     fn link(&self) -> LinkReport;
 
