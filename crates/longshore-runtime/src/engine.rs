@@ -1,5 +1,6 @@
 //! The whole engine over one store: composed in one place, started and stopped in order.
 
+use crate::brokers::Brokers;
 use crate::consumer::{Context, Ends, Executor, Running};
 use crate::intake::Intake;
 use crate::layers::{Stack, standard};
@@ -81,6 +82,8 @@ pub struct Options {
     pub components: Vec<Arc<dyn Component>>,
     /// What is done when everything starts.
     pub hooks: Vec<Hook>,
+    /// What carries tasks and messages.
+    pub brokers: Brokers,
 }
 
 impl Options {
@@ -98,6 +101,7 @@ impl Options {
             layers: Stack::default(),
             components: Vec::new(),
             hooks: Vec::new(),
+            brokers: Brokers::default(),
         }
     }
 }
@@ -140,8 +144,8 @@ pub enum Failed {
 /// Takes tasks in, runs them, keeps them moving. Cloning gives another handle.
 ///
 /// Its parts are [components](Component) of one [`Supervisor`]: `store`, the duties `due`, `cron`,
-/// `rescuer`, `expiry`, `pruner` and `health`, the `recorder`, the `handlers`, the `watchdog` and, if it runs
-/// tasks, `fetch`.
+/// `rescuer`, `expiry`, `pruner` and `health`, the `recorder`, the `handlers`, the `watchdog`, each broker as `broker.NAME`
+/// and, if it runs tasks, `fetch`.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Inner>);
 
@@ -192,6 +196,7 @@ impl Engine {
             slots: Mutex::default(),
             ends: Ends::default(),
             hold: options.hold,
+            brokers: options.brokers,
             worker: incarnation(),
             fetching: CancellationToken::new(),
             fatal: watch::Sender::new(None),
@@ -319,6 +324,11 @@ impl Engine {
     /// Returns the store.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.0.context.store
+    }
+
+    /// Returns what carries tasks and messages.
+    pub fn brokers(&self) -> &Brokers {
+        &self.0.context.brokers
     }
 
     /// Returns where ends are told.

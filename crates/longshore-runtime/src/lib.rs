@@ -5,6 +5,7 @@
 //! over any [`Store`](longshore_core::store::Store). HTTP, configuration and the choice of a store
 //! live above.
 
+pub mod brokers;
 mod consumer;
 mod drain;
 pub mod engine;
@@ -30,6 +31,7 @@ pub mod tasks;
 pub mod telemetry;
 pub mod upkeep;
 
+pub use brokers::Brokers;
 pub use engine::{Engine, EngineError, Failed, Options, Phase, StoreHealth};
 pub use intake::{FieldError, Intake, Submission, SubmitError};
 pub use live::Live;

@@ -34,6 +34,7 @@ pub(crate) fn of(
     let attempts = TaskTracker::new();
     let mut parts: Vec<Arc<dyn Component>> =
         vec![Arc::new(Kept { store: cx.store.clone(), worker: cx.worker.clone() })];
+    parts.extend(cx.brokers.parts());
     if consume {
         let (context, started_at) = (cx.clone(), cx.clock.now());
         let announcer = component(move || Announcer { context: context.clone(), started_at });
@@ -175,6 +176,7 @@ mod tests {
             slots: Default::default(),
             ends: Ends::default(),
             hold: longshore_core::store::Hold::Process,
+            brokers: Default::default(),
             worker: "test".into(),
             fetching: CancellationToken::new(),
             fatal: watch::Sender::new(None),

@@ -4,6 +4,7 @@ use super::executor::Executor;
 use super::record::Ends;
 use super::running::Running;
 use super::slots::Slots;
+use crate::brokers::Brokers;
 use crate::live::Live;
 use crate::notify::Hub;
 use crate::stall::StallWatch;
@@ -41,6 +42,7 @@ pub(crate) struct Context {
     pub(crate) ends: Ends,
     /// How this process holds what it is given.
     pub(crate) hold: Hold,
+    pub(crate) brokers: Brokers,
     /// Names this life of this process.
     pub(crate) worker: Arc<str>,
     /// Cancelled when no new work is to be fetched.
