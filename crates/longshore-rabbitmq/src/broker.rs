@@ -11,12 +11,13 @@ use crate::link::{Link, Plan};
 use crate::options::Options;
 use crate::publisher::Publisher;
 use crate::reader::Reader;
+use crate::request::Asker;
 use crate::source::Source;
 use crate::topology::Keeper;
 use crate::wire::{MOST_HEADERS, Message};
 use longshore_core::broker::{
-    Broker, BrokerError, Capabilities, CloseReport, DeclareMode, Deliveries, Durability, GroupName,
-    GroupStats, LinkReport, Outgoing, Pause, PublishError, Receipt, Result, Subscribed,
+    Broker, BrokerError, Capabilities, CloseReport, DeclareMode, Deliveries, Durability, Envelope,
+    GroupName, GroupStats, LinkReport, Outgoing, Pause, PublishError, Receipt, Result, Subscribed,
     Subscription, To, Topology, TopologyDiff, What,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,6 +43,7 @@ pub struct RabbitMq {
     readers: TaskTracker,
     keepers: TaskTracker,
     probed: Mutex<crate::greeting::Server>,
+    pub(crate) asker: tokio::sync::Mutex<Option<Arc<Asker>>>,
 }
 
 impl RabbitMq {
@@ -73,6 +75,7 @@ impl RabbitMq {
             readers: TaskTracker::new(),
             keepers,
             probed: Mutex::default(),
+            asker: tokio::sync::Mutex::default(),
         })
     }
 
@@ -95,7 +98,7 @@ impl RabbitMq {
         if self.is_closed.load(Ordering::Acquire) { Err(BrokerError::Closed) } else { Ok(()) }
     }
 
-    fn parcel(&self, Outgoing { to, envelope }: Outgoing) -> Result<Parcel, PublishError> {
+    pub(crate) fn parcel(&self, to: &To, envelope: Envelope) -> Result<Parcel, PublishError> {
         let size = envelope.payload.len();
         if size > self.max_payload {
             return Err(PublishError::TooLarge { size, limit: self.max_payload });
@@ -106,7 +109,7 @@ impl RabbitMq {
                 format!("its headers have {} bytes; at most {MOST_HEADERS} fit", message.headers);
             return Err(PublishError::Refused { why });
         }
-        let route = self.office.keeper.route(&to);
+        let route = self.office.keeper.route(to);
         Ok(Parcel { route, message, is_mandatory: true })
     }
 
@@ -116,7 +119,7 @@ impl RabbitMq {
         let mut answers: Vec<Option<Result<Receipt, PublishError>>> = Vec::new();
         let (mut parcels, mut places) = (Vec::new(), Vec::new());
         for (at, one) in outgoing.into_iter().enumerate() {
-            match self.parcel(one) {
+            match self.parcel(&one.to, one.envelope) {
                 Ok(parcel) => {
                     parcels.push(parcel);
                     places.push(at);
@@ -176,15 +179,22 @@ impl std::fmt::Debug for RabbitMq {
 }
 
 fn receipt(answer: Answer, to: &To) -> Result<Receipt, PublishError> {
-    answer.map(|()| Receipt).map_err(|fail| match fail {
-        Fail::Unroutable => PublishError::Unroutable { to: to.clone() },
-        Fail::Unconfirmed(waited) => PublishError::Unconfirmed { waited },
-        Fail::Unavailable(why) => PublishError::Unavailable { why },
-        Fail::Blocked(why) => PublishError::Blocked { why },
-        Fail::Nacked => PublishError::Nacked { why: "a full queue, or an inner fault".to_owned() },
-        Fail::Refused(why) => PublishError::Refused { why },
-        Fail::Closed => PublishError::Closed,
-    })
+    answer.map(|()| Receipt).map_err(|fail| publish_error(fail, Some(to)))
+}
+
+/// Says what a failure means for whoever published.
+pub(crate) fn publish_error(fail: Fail, to: Option<&To>) -> PublishError {
+    let nacked = |why: &str| PublishError::Nacked { why: why.to_owned() };
+    match (fail, to) {
+        (Fail::Unroutable, Some(to)) => PublishError::Unroutable { to: to.clone() },
+        (Fail::Unroutable, None) => nacked("nobody waits for it"),
+        (Fail::Unconfirmed(waited), _) => PublishError::Unconfirmed { waited },
+        (Fail::Unavailable(why), _) => PublishError::Unavailable { why },
+        (Fail::Blocked(why), _) => PublishError::Blocked { why },
+        (Fail::Nacked, _) => nacked("a full queue, or an inner fault"),
+        (Fail::Refused(why), _) => PublishError::Refused { why },
+        (Fail::Closed, _) => PublishError::Closed,
+    }
 }
 
 #[async_trait::async_trait]

@@ -6,7 +6,7 @@ use crate::flight::{Fail, Parcel};
 use crate::ladder::{Rung, first};
 use crate::link::Link;
 use crate::names::Route;
-use crate::publisher::Publisher;
+use crate::publisher::{Publisher, not_sent};
 use crate::topology::Keeper;
 use crate::wire::Message;
 use longshore_core::broker::{
@@ -50,8 +50,8 @@ impl Office {
     }
 
     async fn climb(&self, rung: Rung, queue: &str, message: Message) -> Result<(), Fail> {
-        let live = self.consume.wait().await.map_err(fail)?;
-        self.keeper.make_rung(&live, rung).await.map_err(fail)?;
+        let live = self.consume.wait().await.map_err(not_sent)?;
+        self.keeper.make_rung(&live, rung).await.map_err(not_sent)?;
         let route = Route { exchange: rung.name.to_owned(), key: queue.to_owned() };
         self.send(Parcel { route, message, is_mandatory: true }).await
     }
@@ -75,14 +75,6 @@ impl Office {
     async fn send(&self, parcel: Parcel) -> Result<(), Fail> {
         let mut answers = self.publisher.send(vec![parcel]).await;
         answers.pop().unwrap_or(Err(Fail::Closed))
-    }
-}
-
-fn fail(error: BrokerError) -> Fail {
-    match error {
-        BrokerError::Refused { why } => Fail::Refused(why),
-        BrokerError::Closed => Fail::Closed,
-        error => Fail::Unavailable(error.to_string()),
     }
 }
 

@@ -86,7 +86,8 @@ impl Publisher {
     }
 }
 
-fn not_sent(error: BrokerError) -> Fail {
+/// Says why nothing was sent.
+pub(crate) fn not_sent(error: BrokerError) -> Fail {
     match error {
         BrokerError::Closed => Fail::Closed,
         BrokerError::Refused { why } => Fail::Refused(why),
