@@ -7,7 +7,7 @@ use crate::options::Address;
 use crate::topology::Keeper;
 use longshore_core::broker::{BrokerError, Door, Gate, LinkState, Reconnect, knock};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -75,7 +75,7 @@ impl Link {
 
     /// Returns it as soon as it works, or why it does not: at once if it never will, after a second if it was lost.
     pub(crate) async fn wait(&self) -> Result<Arc<Live>, BrokerError> {
-        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.used() = Instant::now();
         self.wanted.notify_one();
         let began = Instant::now();
         let mut seen = self.standing.subscribe();
@@ -132,7 +132,7 @@ impl Link {
         let mut was_up = false;
         loop {
             if self.role == Role::Publish && !was_up {
-                self.wanted.notified().await;
+                self.wanted().await;
                 self.show(LinkState::Connecting { why: None }, Standing::Trying(None));
             }
             let live = match knock(&mut gate, &Entrance { link: self, was_up }, fastrand::f64).await
@@ -166,7 +166,6 @@ impl Link {
             };
             match end {
                 End::Unused => {
-                    self.standing.send_replace(Standing::Resting);
                     self.board.set(self.role, None);
                     live.connection.close().await;
                     was_up = false;
@@ -186,23 +185,46 @@ impl Link {
         self.standing.send_replace(standing);
     }
 
-    /// Returns once nobody has used it for long; what receives is always used.
+    /// Returns once somebody wants it; who wanted it while it was up does not count.
+    async fn wanted(&self) {
+        loop {
+            self.wanted.notified().await;
+            if self.used().elapsed() < self.plan.idle {
+                return;
+            }
+        }
+    }
+
+    fn used(&self) -> MutexGuard<'_, Instant> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns once nobody has used it for long, and it rests; what receives is always used.
     async fn idle(&self, live: &Live) {
         if self.role == Role::Consume {
             return std::future::pending().await;
         }
         loop {
-            let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(left) = self.plan.idle.checked_sub(used.elapsed()) else {
-                // While it is blocked it has to say so, and what was written is still to be confirmed.
-                let is_busy = self.board.unconfirmed.load(Ordering::Relaxed) > 0;
-                if !is_busy && live.blocked().is_none() {
-                    return;
-                }
-                tokio::time::sleep(PATIENCE).await;
-                continue;
-            };
-            tokio::time::sleep(left.max(Duration::from_millis(10))).await;
+            let left = self.rest(live);
+            match left {
+                None => return,
+                Some(left) => tokio::time::sleep(left).await,
+            }
+        }
+    }
+
+    /// Lets it rest, unless somebody has used it lately: whoever comes now finds it resting, or has used it.
+    fn rest(&self, live: &Live) -> Option<Duration> {
+        let used = self.used();
+        match self.plan.idle.checked_sub(used.elapsed()) {
+            Some(left) => Some(left.max(Duration::from_millis(10))),
+            // While it is blocked it has to say so, and what was written is still to be confirmed.
+            None if live.blocked().is_some() => Some(PATIENCE),
+            None if self.board.unconfirmed.load(Ordering::Relaxed) > 0 => Some(PATIENCE),
+            None => {
+                self.standing.send_replace(Standing::Resting);
+                None
+            }
         }
     }
 }

@@ -30,13 +30,13 @@ pub(crate) async fn callers_at_a_time_are_told_of_their_own() {
     let group = bound("some", Some(&format!("{prefix}.yes")), GroupOptions::default());
     declare(&broker, &group).await;
     let call = |at: usize| {
-        let (broker, word) = (&broker, if at % 2 == 0 { "yes" } else { "no" });
+        let (broker, word) = (&broker, if at.is_multiple_of(2) { "yes" } else { "no" });
         let batch = vec![to_topic(&format!("{prefix}.{word}"), &at.to_string())];
         async move { broker.publish(batch).await.remove(0) }
     };
     let answers = join_all((0..500).map(call)).await;
     for (at, answer) in answers.iter().enumerate() {
-        assert_eq!(answer.is_ok(), at % 2 == 0, "{at}: {answer:?}");
+        assert_eq!(answer.is_ok(), at.is_multiple_of(2), "{at}: {answer:?}");
     }
     assert_eq!(ready(&broker, &group.name, 250).await, 250);
     assert_eq!(broker.link().unconfirmed, 0);
