@@ -5,7 +5,6 @@ use crate::consumer::{Shelf, Subscriber, Wish};
 use crate::delivery::Office;
 use crate::desk::Desk;
 use crate::error::{OpenError, Trouble};
-use crate::flight::{Answer, Fail, Parcel};
 use crate::ladder::RUNGS;
 use crate::link::{Link, Plan};
 use crate::options::Options;
@@ -14,11 +13,10 @@ use crate::reader::Reader;
 use crate::request::Asker;
 use crate::source::Source;
 use crate::topology::Keeper;
-use crate::wire::{MOST_HEADERS, Message};
 use longshore_core::broker::{
-    Broker, BrokerError, Capabilities, CloseReport, DeclareMode, Deliveries, Durability, Envelope,
-    GroupName, GroupStats, LinkReport, Outgoing, Pause, PublishError, Receipt, Result, Subscribed,
-    Subscription, To, Topology, TopologyDiff, What,
+    Broker, BrokerError, Capabilities, CloseReport, DeclareMode, Deliveries, Durability, GroupName,
+    GroupStats, LinkReport, Outgoing, Pause, PublishError, Receipt, Result, Subscribed,
+    Subscription, Topology, TopologyDiff, What,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -97,103 +95,11 @@ impl RabbitMq {
     fn check(&self) -> Result<()> {
         if self.is_closed.load(Ordering::Acquire) { Err(BrokerError::Closed) } else { Ok(()) }
     }
-
-    pub(crate) fn parcel(&self, to: &To, envelope: Envelope) -> Result<Parcel, PublishError> {
-        let size = envelope.payload.len();
-        if size > self.max_payload {
-            return Err(PublishError::TooLarge { size, limit: self.max_payload });
-        }
-        let message = Message::of(envelope);
-        if message.headers > MOST_HEADERS {
-            let why =
-                format!("its headers have {} bytes; at most {MOST_HEADERS} fit", message.headers);
-            return Err(PublishError::Refused { why });
-        }
-        let route = self.office.keeper.route(to);
-        Ok(Parcel { route, message, is_mandatory: true })
-    }
-
-    /// Sends, and once more what nobody would get because a queue of ours was gone.
-    async fn send(&self, outgoing: Vec<Outgoing>) -> Vec<Result<Receipt, PublishError>> {
-        let tos: Vec<To> = outgoing.iter().map(|one| one.to.clone()).collect();
-        let mut answers: Vec<Option<Result<Receipt, PublishError>>> = Vec::new();
-        let (mut parcels, mut places) = (Vec::new(), Vec::new());
-        for (at, one) in outgoing.into_iter().enumerate() {
-            match self.parcel(&one.to, one.envelope) {
-                Ok(parcel) => {
-                    parcels.push(parcel);
-                    places.push(at);
-                    answers.push(None);
-                }
-                Err(error) => answers.push(Some(Err(error))),
-            }
-        }
-        let kept: Vec<_> =
-            parcels.iter().map(|parcel| (parcel.route.clone(), parcel.message.clone())).collect();
-        let told = self.office.publisher.send(parcels).await;
-        let mut again = Vec::new();
-        for ((at, answer), (route, message)) in places.into_iter().zip(told).zip(kept) {
-            if answer == Err(Fail::Unroutable) {
-                again.push((at, route, message));
-            }
-            answers[at] = Some(receipt(answer, &tos[at]));
-        }
-        for (at, answer) in self.again(&tos, again).await {
-            answers[at] = Some(receipt(answer, &tos[at]));
-        }
-        answers.into_iter().map(|answer| answer.unwrap_or(Err(PublishError::Closed))).collect()
-    }
-
-    async fn again(
-        &self,
-        tos: &[To],
-        unroutable: Vec<(usize, crate::names::Route, Message)>,
-    ) -> Vec<(usize, Answer)> {
-        let keeper = &self.office.keeper;
-        let mut groups = Vec::new();
-        let (mut places, mut parcels) = (Vec::new(), Vec::new());
-        for (at, route, message) in unroutable {
-            let receivers = keeper.receivers(&tos[at], &route);
-            if !receivers.is_empty() {
-                groups.extend(receivers);
-                places.push(at);
-                parcels.push(Parcel { route, message, is_mandatory: true });
-            }
-        }
-        groups.sort();
-        groups.dedup();
-        let Some(live) = self.office.consume.live().filter(|_| !groups.is_empty()) else {
-            return Vec::new();
-        };
-        match keeper.apply(&live, &groups).await {
-            Ok(_) => places.into_iter().zip(self.office.publisher.send(parcels).await).collect(),
-            Err(_) => Vec::new(),
-        }
-    }
 }
 
 impl std::fmt::Debug for RabbitMq {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RabbitMq").field("link", &self.link()).finish_non_exhaustive()
-    }
-}
-
-fn receipt(answer: Answer, to: &To) -> Result<Receipt, PublishError> {
-    answer.map(|()| Receipt).map_err(|fail| publish_error(fail, Some(to)))
-}
-
-/// Says what a failure means for whoever published.
-pub(crate) fn publish_error(fail: Fail, to: Option<&To>) -> PublishError {
-    let nacked = |why: &str| PublishError::Nacked { why: why.to_owned() };
-    match (fail, to) {
-        (Fail::Unroutable, Some(to)) => PublishError::Unroutable { to: to.clone() },
-        (Fail::Unroutable, None) => nacked("nobody waits for it"),
-        (Fail::Unconfirmed(waited), _) => PublishError::Unconfirmed { waited },
-        (Fail::Unavailable(why), _) => PublishError::Unavailable { why },
-        (Fail::Blocked(why), _) => PublishError::Blocked { why },
-        (Fail::Nacked, _) => nacked("a full queue, or an inner fault"),
-        (Fail::Refused(why), _) => PublishError::Refused { why },
-        (Fail::Closed, _) => PublishError::Closed,
     }
 }
 

@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// What could not be stored elsewhere is given back after this time.
+const HOLD: Duration = Duration::from_secs(1);
+
 /// What all deliveries need.
 #[derive(Debug)]
 pub(crate) struct Office {
@@ -73,7 +76,7 @@ impl Office {
     }
 
     async fn send(&self, parcel: Parcel) -> Result<(), Fail> {
-        let mut answers = self.publisher.send(vec![parcel]).await;
+        let mut answers = self.publisher.send(vec![Arc::new(parcel)]).await;
         answers.pop().unwrap_or(Err(Fail::Closed))
     }
 }
@@ -170,7 +173,14 @@ impl Settler for Tag {
             return stale();
         }
         let is_release = how == Settlement::Release;
-        self.store(envelope, &origin, how).await?;
+        if let Err(error) = self.store(envelope, &origin, how).await {
+            // At once it would only fail again, and each hand-out counts towards the breaker.
+            tokio::spawn(async move {
+                tokio::time::sleep(HOLD).await;
+                drop(self);
+            });
+            return Err(error);
+        }
         if self.acker.is_gone() {
             return stale();
         }

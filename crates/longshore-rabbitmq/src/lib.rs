@@ -32,6 +32,7 @@ mod options;
 mod publisher;
 mod reader;
 mod request;
+mod sending;
 mod shape;
 mod source;
 mod stream;

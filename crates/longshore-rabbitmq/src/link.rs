@@ -17,6 +17,9 @@ const FIRST: Duration = Duration::from_secs(6);
 /// And so long for a link that is away.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The first version that moves what has waited without losing any.
+const OLDEST: (u32, u32) = (3, 10);
+
 /// How a link stands for those who want to use it.
 #[derive(Debug, Clone)]
 pub(crate) enum Standing {
@@ -151,6 +154,12 @@ impl Link {
             was_up = true;
             let server = format!("{}, {}", live.connection.place, live.connection.server());
             tracing::info!(link = %self.role, server, "connected");
+            if !live.connection.server().is_at_least(OLDEST.0, OLDEST.1) {
+                tracing::error!(
+                    server,
+                    "older than RabbitMQ 3.10: pauses between retries will be refused"
+                );
+            }
             if let Some(keeper) = &keeper {
                 keeper.connected(&live).await;
             }

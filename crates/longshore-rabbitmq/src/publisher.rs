@@ -31,7 +31,7 @@ const ROUNDS: usize = 3;
 /// What one caller sends.
 #[derive(Debug)]
 struct Batch {
-    parcels: Vec<Parcel>,
+    parcels: Vec<Arc<Parcel>>,
     deadline: Instant,
     reply: oneshot::Sender<Vec<Answer>>,
 }
@@ -57,7 +57,7 @@ impl Publisher {
     }
 
     /// Sends parcels, in order; answers for each.
-    pub(crate) async fn send(&self, parcels: Vec<Parcel>) -> Vec<Answer> {
+    pub(crate) async fn send(&self, parcels: Vec<Arc<Parcel>>) -> Vec<Answer> {
         let count = parcels.len();
         if count == 0 {
             return Vec::new();
@@ -134,7 +134,8 @@ impl Airport {
             let why = Fail::Unavailable("too much is being published".to_owned());
             let _ = reply.send(parcels.iter().map(|_| Err(why.clone())).collect());
         }
-        let parcels: Vec<&Parcel> = batches.iter().flat_map(|batch| &batch.parcels).collect();
+        let parcels: Vec<&Parcel> =
+            batches.iter().flat_map(|batch| &batch.parcels).map(|parcel| &**parcel).collect();
         let Some(deadline) = batches.iter().map(|batch| batch.deadline).max() else { return };
         let count = parcels.len() as u64;
         self.board.unconfirmed.fetch_add(count, Ordering::Relaxed);

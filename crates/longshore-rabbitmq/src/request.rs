@@ -1,6 +1,6 @@
 //! Request and reply: a question that waits for its answer, by RabbitMQ's direct reply-to.
 
-use crate::broker::{RabbitMq, publish_error};
+use crate::broker::RabbitMq;
 use crate::connection::STEP;
 use crate::desk::Desk;
 use crate::error::{Trouble, within};
@@ -8,6 +8,7 @@ use crate::flight::{Fail, Parcel};
 use crate::live::Live;
 use crate::names::Route;
 use crate::publisher::not_sent;
+use crate::sending::publish_error;
 use crate::wire::{CORRELATION_ID, Message, REPLY_TO, Received};
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
@@ -178,8 +179,13 @@ impl RabbitMq {
         let message = Message::of(answer);
         // A direct reply-to is no queue, and would be returned.
         let parcel = Parcel { route: Route::to_queue(to), message, is_mandatory: false };
-        let told =
-            self.office.publisher.send(vec![parcel]).await.pop().unwrap_or(Err(Fail::Closed));
+        let told = self
+            .office
+            .publisher
+            .send(vec![Arc::new(parcel)])
+            .await
+            .pop()
+            .unwrap_or(Err(Fail::Closed));
         told.map_err(|fail| publish_error(fail, None).into())
     }
 

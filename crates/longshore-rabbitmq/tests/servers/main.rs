@@ -11,6 +11,7 @@ mod outage;
 mod pipeline;
 mod queues;
 mod rig;
+mod secrecy;
 mod settling;
 
 use longshore_conformance::rabbitmq;
@@ -47,6 +48,8 @@ longshore_conformance::needy_tests!(needs: rabbitmq::needed, [
     settling::out_of_order_is_acked_too,
     settling::a_pause_gives_back_what_was_not_taken,
     settling::a_rung_that_was_deleted_is_made_again,
+    secrecy::a_server_is_believed_under_its_name_alone,
+    secrecy::a_server_may_ask_for_a_certificate,
 ], needs: rabbitmq::startable, [
     outage::a_killed_server_comes_back_with_all_that_was_confirmed,
     outage::a_frozen_server_is_given_up_and_found_again,
