@@ -1,14 +1,16 @@
 //! Putting a service together. Nothing happens before [`Builder::start`], which is the one place
 //! where the parts meet.
 
+use crate::brokers::{Carrier, open_all};
 use crate::composition::{Code, plans, registry};
-use crate::config::{Config, Sources};
+use crate::config::{self, Config, Sources};
 use crate::export::{self, Opened};
 use crate::guards::Guards;
 use crate::reload::{InForce, Reloader};
 use crate::service::{Ended, Service, Signals, Started};
 use crate::{Error, drivers, waiting};
 use axum::Router;
+use longshore_core::broker::Broker;
 use longshore_core::queue::QueueSettings;
 use longshore_core::store::{Hold, Retention, Store};
 use longshore_core::{KindName, QueueName};
@@ -34,6 +36,7 @@ type Told = Box<dyn FnOnce(&Config) + Send>;
 /// A service that is being put together.
 pub struct Builder {
     store: Place,
+    brokers: Vec<(String, Carrier)>,
     door: DoorOptions,
     retention: Retention,
     handlers: Vec<(String, Make, Adjust)>,
@@ -82,6 +85,7 @@ impl fmt::Debug for Builder {
 pub fn builder() -> Builder {
     Builder {
         store: Place::Url("embedded:./longshore-data".into()),
+        brokers: Vec::new(),
         door: DoorOptions::default(),
         retention: Retention::default(),
         handlers: Vec::new(),
@@ -109,6 +113,19 @@ impl Builder {
     /// Keeps tasks in a store that is open already.
     pub fn open_store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Place::Open(store);
+        self
+    }
+
+    /// Connects to a broker, which consumers and the API know by this name. `embedded:` means topics of the store itself.
+    /// It may be away: the connection comes up, and comes back, by itself.
+    pub fn broker(mut self, name: impl Into<String>, url: &str) -> Self {
+        self.brokers.push((name.into(), Carrier::At(config::Broker::at(url))));
+        self
+    }
+
+    /// Uses a broker that is open already, and closes it in the end.
+    pub fn open_broker(mut self, name: impl Into<String>, broker: Arc<dyn Broker>) -> Self {
+        self.brokers.push((name.into(), Carrier::Open(broker)));
         self
     }
 
@@ -402,6 +419,13 @@ impl Builder {
         }
         // Nobody else has it.
         let _ = opened.set(store.clone());
+        let brokers = match open_all(self.brokers, config.as_ref(), None) {
+            Ok(brokers) => brokers,
+            Err(error) => {
+                store.close().await.map_err(Failed::Store)?;
+                return Err(error);
+            }
+        };
         let options = Options {
             retention: self.retention,
             consume: self.consume,
@@ -410,6 +434,7 @@ impl Builder {
             layers: self.layers,
             components: self.components,
             hooks: self.hooks,
+            brokers,
             ..Options::new(store.clone(), registry)
         };
         let engine = Engine::start(options)?;

@@ -1,6 +1,8 @@
-//! From an address to a store: the scheme picks the driver.
+//! From an address to a store or a broker: the scheme picks the driver.
 
 use crate::Error;
+use crate::config;
+use longshore_core::broker::Broker;
 use longshore_core::store::Store;
 use std::sync::Arc;
 
@@ -10,6 +12,12 @@ const SCHEMES: &[&str] = &[
     "embedded",
     #[cfg(feature = "postgres")]
     "postgres",
+];
+
+/// The schemes of brokers that this program was built with.
+const BROKER_SCHEMES: &[&str] = &[
+    #[cfg(feature = "embedded")]
+    "embedded",
 ];
 
 /// Returns the address of a store without its password.
@@ -59,6 +67,24 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
             );
             Err(refused(&why))
         }
+    }
+}
+
+/// Opens a broker, without waiting for one that is away. `topics` are those of the store itself, if it has any. An
+/// error is a fragment about the address.
+pub(crate) fn open_broker(
+    broker: &config::Broker,
+    topics: Option<&Arc<dyn Broker>>,
+) -> Result<Arc<dyn Broker>, String> {
+    let first = broker.urls.first().map(config::Address::expose).unwrap_or_default();
+    match first.split(':').next().unwrap_or_default() {
+        "embedded" => topics.cloned().ok_or_else(|| {
+            "means topics of the store itself, and this store has none; name another broker".into()
+        }),
+        scheme => Err(format!(
+            "is of the scheme {scheme}, which this program was not built with; there is: {}",
+            BROKER_SCHEMES.join(", ")
+        )),
     }
 }
 

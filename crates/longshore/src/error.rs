@@ -13,8 +13,8 @@ use std::fmt;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A kind's or queue's name.
-    #[error("\"{name}\" is no name for a kind or queue: it {why}")]
+    /// The name of a kind, queue, broker or consumer.
+    #[error("\"{name}\" is no name for a kind, queue, broker or consumer: it {why}")]
     Name {
         /// What was given.
         name: String,
@@ -37,6 +37,14 @@ pub enum Error {
     StoreUrl {
         /// What was given.
         url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A broker's address.
+    #[error("broker \"{name}\": its address {why}")]
+    Broker {
+        /// The broker's name.
+        name: String,
         /// What is wrong with it.
         why: String,
     },

@@ -93,6 +93,7 @@
 //! [`layers`], what else runs beside them in [`supervisor`]. The nouns (task, kind, retry policy, …) are in
 //! [`core`].
 
+mod brokers;
 mod builder;
 #[cfg(feature = "client")]
 pub mod client;

@@ -10,7 +10,7 @@ use super::model::{
 use super::origin::Origin;
 use super::reader::Reader;
 use super::secret::Address;
-use super::{files, plans, programs, rules};
+use super::{brokers, files, plans, programs, rules};
 use longshore_core::store::Retention;
 use longshore_core::{KindName, QueueName};
 use longshore_http::auth::{Guards, check_bind};
@@ -30,6 +30,7 @@ pub(super) fn config(
     mut reader: Reader<'_>,
     file: Option<PathBuf>,
 ) -> Result<Config, ConfigError> {
+    let brokers = brokers::brokers(root, &mut reader);
     let queues = queues(root);
     let kinds = kinds(root, &queues, &mut reader);
     let schedules = plans::schedules(root, &queues, &kinds, &mut reader);
@@ -39,6 +40,7 @@ pub(super) fn config(
         server,
         auth,
         store: root.pick("store", address).unwrap_or_else(|| Address::new("", "")),
+        brokers,
         queues,
         kinds,
         schedules,
@@ -52,7 +54,7 @@ pub(super) fn config(
     ConfigError::of(reader.faults).map(|()| config)
 }
 
-fn address(leaf: &Leaf) -> Option<Address> {
+pub(super) fn address(leaf: &Leaf) -> Option<Address> {
     match leaf {
         Leaf::Address(address) => Some(address.clone()),
         _ => None,

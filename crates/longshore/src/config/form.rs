@@ -22,10 +22,12 @@ pub(super) enum Form {
     Choice(&'static [&'static str]),
     Text { max: usize },
     Argument,
+    Plain,
     Variable,
     Flag,
     Listen,
     Store,
+    Broker,
     Url,
     Path,
     File,
@@ -46,6 +48,8 @@ pub(super) enum Names {
     Kind,
     Header,
     Schedule,
+    Broker,
+    Option,
 }
 
 /// A value that was read.
@@ -130,6 +134,13 @@ impl Form {
                     Ok(Leaf::Text(text.into()))
                 }
             }
+            Self::Plain => match value {
+                Value::Text(text) | Value::Raw(text) => Ok(Leaf::Text(text.clone())),
+                Value::Bool(flag) => Ok(Leaf::Text(flag.to_string())),
+                Value::Whole(number) => Ok(Leaf::Text(number.to_string())),
+                Value::Number(number) => Ok(Leaf::Text(number.to_string())),
+                _ => Err(wanted()),
+            },
             Self::Variable => {
                 let name = text(value).ok_or_else(wanted)?;
                 if !is_variable(name) {
@@ -174,7 +185,7 @@ impl Form {
                 Ok(Leaf::Rate(rate))
             }
             Self::Status => status(value).map(Leaf::Text).ok_or_else(wanted),
-            Self::Store | Self::Url | Self::Path | Self::File | Self::Secret => {
+            Self::Store | Self::Broker | Self::Url | Self::Path | Self::File | Self::Secret => {
                 let text = text(value).ok_or_else(wanted)?;
                 if text.is_empty() {
                     Err("is empty".into())
@@ -221,6 +232,8 @@ impl Form {
                 "a store's address such as \"embedded:./data\" or \"postgres://user@host/db\""
                     .into()
             }
+            Self::Broker => "a broker's address such as \"amqp://user@host:5672/%2f\"".into(),
+            Self::Plain => "a text, a number, true or false".into(),
             Self::Url => "a URL such as \"https://billing.internal/tasks\"".into(),
             Self::Path => "a path".into(),
             Self::Secret => "a text, \"${NAME}\" or \"file:PATH\"".into(),
@@ -251,6 +264,8 @@ impl Form {
             Self::File => "`file:PATH`".into(),
             Self::Listen => "address:port".into(),
             Self::Store => "store's address".into(),
+            Self::Broker => "broker's address".into(),
+            Self::Plain => "text, number, `true`, `false`".into(),
             Self::Url => "URL".into(),
             Self::Path => "path".into(),
             Self::Secret => "secret".into(),
@@ -285,6 +300,10 @@ impl Form {
             Self::Store => {
                 json!({"type": "string", "pattern": "^(embedded|postgres|postgresql):."})
             }
+            Self::Broker => {
+                json!({"type": "string", "pattern": r"^(amqps?://.|embedded:$|.*\$\{)"})
+            }
+            Self::Plain => json!({"type": ["string", "number", "boolean"]}),
             Self::Queue | Self::Kind => json!({"type": "string", "pattern": Names::NAME}),
             Self::Cron => json!({"type": "string", "minLength": 1, "maxLength": LONGEST}),
             Self::Zone => json!({"type": "string", "minLength": 1, "maxLength": 64}),
@@ -317,6 +336,13 @@ impl Names {
             Self::Queue => QueueName::new(name).map(drop).map_err(|why| bad("queue", &why)),
             Self::Kind => KindName::new(name).map(drop).map_err(|why| bad("kind", &why)),
             Self::Header => header(name),
+            // They are names of components too, which have the charset of kinds.
+            Self::Broker => KindName::new(name).map(drop).map_err(|why| bad("broker", &why)),
+            Self::Option => {
+                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+                let is_option = (1..=128).contains(&name.len()) && name.bytes().all(fits);
+                if is_option { Ok(()) } else { Err("is no option's name".into()) }
+            }
             Self::Schedule => {
                 let fits = (2..=32).contains(&name.len()) && KindName::new(name).is_ok();
                 let why = "is no schedule's name: it must match [a-z0-9][a-z0-9._-]{1,31}";
@@ -342,13 +368,16 @@ impl Names {
             Self::Kind => "KIND",
             Self::Header => "HEADER",
             Self::Schedule => "SCHEDULE",
+            Self::Broker => "BROKER",
+            Self::Option => "OPTION",
         }
     }
 
     /// Returns the regular expression of the names.
     pub(super) fn pattern(self) -> &'static str {
         match self {
-            Self::Queue | Self::Kind => Self::NAME,
+            Self::Queue | Self::Kind | Self::Broker => Self::NAME,
+            Self::Option => "^[A-Za-z0-9._-]{1,128}$",
             Self::Schedule => "^[a-z0-9][a-z0-9._-]{1,31}$",
             Self::Header => "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
         }

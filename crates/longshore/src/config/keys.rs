@@ -78,7 +78,10 @@ const fn later(name: &'static str) -> Key {
 impl Key {
     /// Returns whether changes of this block take effect without a restart.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.shape, Shape::Named { .. })
+        match self.shape {
+            Shape::Named { names, .. } => names != Names::Broker,
+            _ => false,
+        }
     }
 
     const fn when(mut self, when: When) -> Self {
@@ -106,6 +109,12 @@ pub(super) const ROOT: &[Key] = &[
         "where tasks are kept: `embedded:DIR`, or `postgres://USER@HOST/DATABASE`. `--data DIR` means `embedded:DIR`. `${NAME}` is filled in",
     ),
     key(
+        "brokers",
+        Shape::Named { names: Names::Broker, keys: BROKER },
+        Unset,
+        "brokers by name: what carries messages. None is needed to run tasks. Changes take effect at the next start",
+    ),
+    key(
         "queues",
         Shape::Named { names: Names::Queue, keys: QUEUE },
         Unset,
@@ -125,12 +134,59 @@ pub(super) const ROOT: &[Key] = &[
     ),
     block("retention", RETENTION, "how long ended tasks are kept"),
     block("telemetry", TELEMETRY, "what the program tells of itself"),
-    later("brokers"),
     later("dependencies"),
     later("consumers"),
     later("callbacks"),
     later("tenants"),
     block("auth", AUTH, "who may call"),
+];
+
+const BROKER: &[Key] = &[
+    key(
+        "url",
+        Shape::OneOrMore { of: Form::Broker, max: 16 },
+        Required,
+        "where it is: `amqp://USER:PASSWORD@HOST:PORT/VHOST`, `amqps://…`, or `embedded:` for topics in the store itself. Several are endpoints of one broker, tried in turn. `${NAME}` is filled in",
+    ),
+    one(
+        "declare",
+        Form::Choice(&["declare", "verify", "off"]),
+        Is("declare"),
+        "what is done about queues and bindings that are not there: they are created, told, or nobody looks",
+    ),
+    block(
+        "reconnect",
+        RECONNECT,
+        "how a lost connection is tried again; the first try is made at once",
+    ),
+    key(
+        "rabbitmq",
+        Shape::Pairs { names: Names::Option, of: Form::Plain, max: 100 },
+        Unset,
+        "what only RabbitMQ knows; with `amqp` and `amqps` only",
+    ),
+];
+
+const RECONNECT: &[Key] = &[
+    one(
+        "first",
+        Form::Span { min: 100, max: HOUR },
+        Is("1s"),
+        "the first pause; each is twice the one before, with full jitter",
+    ),
+    one("cap", Form::Span { min: 100, max: HOUR }, Is("1m"), "no pause is longer"),
+    one(
+        "max_tries",
+        Form::Whole { min: 1, max: 1_000_000 },
+        Unset,
+        "gives up after so many tries in a row; never unless given",
+    ),
+    one(
+        "unavailable_after",
+        Form::Whole { min: 1, max: 1_000 },
+        Is("3"),
+        "an address that has failed so often in a row is passed over while another one has not",
+    ),
 ];
 
 const SERVER: &[Key] = &[

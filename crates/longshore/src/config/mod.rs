@@ -11,6 +11,7 @@
 
 mod address;
 mod block;
+mod brokers;
 mod build;
 mod diff;
 mod environment;
@@ -44,8 +45,8 @@ pub use files::FILE_NAMES;
 pub use flags::Flags;
 pub use measure::{BadSize, Size};
 pub use model::{
-    Auth, Command, Config, ErrorRule, Kind, Limits, LogFormat, Match, Push, Queue, Runner, Schema,
-    Server, Telemetry, Then, TlsFiles,
+    Auth, Broker, Command, Config, ErrorRule, Kind, Limits, LogFormat, Match, Push, Queue, Runner,
+    Schema, Server, Telemetry, Then, TlsFiles,
 };
 pub use origin::Origin;
 pub use reference::reference;

@@ -1,10 +1,12 @@
 //! The configuration as the rest of the program sees it.
 
+use super::address::shown;
 use super::block::{Setting, join};
 use super::fault::Fault;
 use super::origin::Origin;
 use super::prints::Prints;
 use super::secret::{Address, Secret};
+use longshore_core::broker::{DeclareMode, Reconnect};
 use longshore_core::queue::Rate;
 use longshore_core::store::Retention;
 use longshore_core::{FaultClass, KindName, QueueName, RetryPolicy};
@@ -25,6 +27,8 @@ pub struct Config {
     pub auth: Auth,
     /// Where tasks are kept: `embedded:DIR`, the folder as seen from the working folder.
     pub store: Address,
+    /// The brokers.
+    pub brokers: BTreeMap<String, Broker>,
     /// The queues; `default` is always among them.
     pub queues: BTreeMap<QueueName, Queue>,
     /// The kinds.
@@ -73,6 +77,28 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// Its private key, in PEM form.
     pub key: PathBuf,
+}
+
+/// A broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Broker {
+    /// Its endpoints, all of one driver's schemes.
+    pub urls: Vec<Address>,
+    /// What is done about what is not there. Default: it is created.
+    pub declare: DeclareMode,
+    /// How a lost connection is tried again. Default: without end.
+    pub reconnect: Reconnect,
+    /// What only its driver knows; the driver checks it.
+    pub options: BTreeMap<String, String>,
+}
+
+impl Broker {
+    /// One at an address, with every default.
+    pub(crate) fn at(url: &str) -> Self {
+        let (urls, reconnect) = (vec![Address::new(url, shown(url))], Reconnect::default());
+        Self { urls, declare: DeclareMode::default(), reconnect, options: BTreeMap::new() }
+    }
 }
 
 /// A queue.

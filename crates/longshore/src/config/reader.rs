@@ -303,6 +303,7 @@ impl<'s> Reader<'s> {
             }
             Form::Url => address::url(text, self.sources).map(Leaf::Address),
             Form::Store => address::store(text, self.sources, origin).map(Leaf::Address),
+            Form::Broker => address::broker(text, self.sources).map(Leaf::Address),
             _ => Ok(leaf),
         }
     }

@@ -5,6 +5,43 @@ use longshore::config::{Sources, schema};
 
 /// Files of one fault each, and how it is told.
 const WRONG: &[(&str, &str)] = &[
+    ("brokers: { main: {} }", "1:12: brokers.main.url: is missing"),
+    (
+        "brokers: { main: { url: \"kafka://h\" } }",
+        "1:25: brokers.main.url: \"kafka://h\" is of no scheme that there is; there is: amqp, amqps, embedded",
+    ),
+    (
+        "brokers:\n  main:\n    url: localhost",
+        "3:10: brokers.main.url: \"localhost\" must begin with its scheme, such as \"amqp://user@host:5672/%2f\"",
+    ),
+    (
+        "brokers: { main: { url: [\"amqp://a:secret@h\", \"amqp:b\"] } }",
+        "1:47: brokers.main.url[1]: \"amqp:b\" is no URL with a host",
+    ),
+    (
+        "brokers: { main: { url: [\"amqp://h\", \"embedded:\"] } }",
+        "1:25: brokers.main.url: names different sorts of brokers; give each a name of its own",
+    ),
+    (
+        "brokers: { main: { url: \"embedded:./data\" } }",
+        "1:25: brokers.main.url: names a place; write \"embedded:\", which is where the tasks are",
+    ),
+    (
+        "brokers: { main: { url: \"embedded:\", rabbitmq: { heartbeat: 5s } } }",
+        "1:38: brokers.main.rabbitmq: belongs to another sort of broker than the `url`",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\", declare: create } }",
+        "1:46: brokers.main.declare: \"create\" is not known; there is: declare, verify, off",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\", reconnect: { first: 1m, cap: 5s } } }",
+        "1:66: brokers.main.reconnect.cap: the first pause is longer than the longest",
+    ),
+    (
+        "brokers: { Main: { url: \"amqp://h\" } }",
+        "1:12: brokers.Main: is no broker's name: it must match [a-z0-9][a-z0-9._-]{0,127}",
+    ),
     ("servr: {}", "1:1: servr: unknown key; did you mean \"server\"?"),
     (
         "server:\n  lissen: \"127.0.0.1:1\"",
@@ -220,7 +257,7 @@ fn each_fault_is_told_with_its_place_and_its_key() {
 
 #[test]
 fn all_faults_of_a_file_are_told_at_once_in_its_order() {
-    let text = "kinds:\n  k: { command: [no-such], timeout: soon, queue: nowhere }\nserver: { drain: 2h, x: 1 }\nbrokers: {}\n";
+    let text = "kinds:\n  k: { command: [no-such], timeout: soon, queue: nowhere }\nserver: { drain: 2h, x: 1 }\ntenants: {}\n";
     let lines = faults(text);
     let places: Vec<&str> = lines.iter().map(|line| line.split(": ").nth(1).unwrap()).collect();
     let keys = [
@@ -229,7 +266,7 @@ fn all_faults_of_a_file_are_told_at_once_in_its_order() {
         "kinds.k.queue",
         "server.drain",
         "server.x",
-        "brokers",
+        "tenants",
     ];
     assert_eq!(places, keys);
 }
@@ -390,6 +427,9 @@ fn the_json_schema_refuses_what_has_a_wrong_form() {
             "push: /tasks",
             "push: \"",
             "timeout: 10ms",
+            "url: [\"amqp://h\"",
+            "url: \"embedded:\", rabbitmq",
+            "cap: 5s",
         ]
         .iter()
         .any(|part| text.contains(part));

@@ -15,6 +15,37 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
     ("server.tls.key", "server: { tls: { cert: c, key: % } }", ["one", "two"]),
     ("auth.keys", "auth: { keys: % }", ["file:one", "file:two"]),
     ("store", "store: %", ["embedded:a", "embedded:b"]),
+    (
+        "brokers.*.url",
+        "brokers: { m: { url: % } }",
+        ["\"amqp://a\"", "[\"amqp://a\", \"amqps://b\"]"],
+    ),
+    ("brokers.*.declare", "brokers: { m: { url: \"amqp://a\", declare: % } }", ["verify", "off"]),
+    (
+        "brokers.*.reconnect.first",
+        "brokers: { m: { url: \"amqp://a\", reconnect: { first: % } } }",
+        ["100ms", "2s"],
+    ),
+    (
+        "brokers.*.reconnect.cap",
+        "brokers: { m: { url: \"amqp://a\", reconnect: { cap: % } } }",
+        ["5s", "2m"],
+    ),
+    (
+        "brokers.*.reconnect.max_tries",
+        "brokers: { m: { url: \"amqp://a\", reconnect: { max_tries: % } } }",
+        ["1", "2"],
+    ),
+    (
+        "brokers.*.reconnect.unavailable_after",
+        "brokers: { m: { url: \"amqp://a\", reconnect: { unavailable_after: % } } }",
+        ["1", "2"],
+    ),
+    (
+        "brokers.*.rabbitmq.*",
+        "brokers: { m: { url: \"amqp://a\", rabbitmq: { heartbeat: % } } }",
+        ["5s", "10"],
+    ),
     ("queues.*.slots", "queues: { q: { slots: % } }", ["1", "2"]),
     ("queues.*.limit", "queues: { q: { limit: % } }", ["1", "2"]),
     ("queues.*.rate", "queues: { q: { rate: % } }", ["1/s", "1/m"]),
@@ -190,14 +221,16 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
 
 /// The part that the rest of the program sees, without what is only shown.
 fn seen(config: &Config) -> String {
-    let Config { server, auth, store, queues, kinds, schedules, retention, telemetry, .. } = config;
+    let Config {
+        server, auth, store, brokers, queues, kinds, schedules, retention, telemetry, ..
+    } = config;
     let store = store.expose().rsplit('/').next().unwrap();
     let payloads: Vec<_> = schedules
         .values()
         .map(|plan| plan.task.payload.as_ref().map(|json| json.as_str()))
         .collect();
     format!(
-        "{server:?} {auth:?} {store} {queues:?} {kinds:?} {schedules:?} {payloads:?} {retention:?} {telemetry:?}"
+        "{server:?} {auth:?} {store} {brokers:?} {queues:?} {kinds:?} {schedules:?} {payloads:?} {retention:?} {telemetry:?}"
     )
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{Place, faults, yaml};
 use longshore::config::{Change, Config, LogFormat, Runner, Then, schema};
+use longshore::core::broker::{DeclareMode, Reconnect};
 use longshore::core::store::Missed;
 use longshore::core::{FaultClass, RetryPolicy};
 use std::time::Duration;
@@ -9,6 +10,8 @@ use std::time::Duration;
 const YAML: &str = r#"
 server:   { listen: "127.0.0.1:8080", drain: 30s, max_body: 256KiB }   # --listen
 store:    "embedded:./data"
+brokers:
+  main:   { url: ["amqp://guest:guest@127.0.0.1:5672/%2f"], declare: declare }
 queues:
   default: { slots: 16, limit: 64, rate: 500/s, backlog: 1000000 }
   mail:    { slots: 8 }
@@ -29,6 +32,10 @@ store = "embedded:./data"
 listen = "127.0.0.1:8080"
 drain = "30s"
 max_body = "256KiB"
+
+[brokers.main]
+url = ["amqp://guest:guest@127.0.0.1:5672/%2f"]
+declare = "declare"
 
 [queues]
 default = { slots = 16, limit = 64, rate = "500/s", backlog = 1_000_000 }
@@ -81,6 +88,10 @@ fn the_sample_means_what_it_says() {
     assert_eq!(config.server.drain, Duration::from_secs(30));
     assert_eq!(config.server.max_body, 256 << 10);
     assert_eq!(config.store.expose(), format!("embedded:{}", place.path("./data").display()));
+    let broker = &config.brokers["main"];
+    assert_eq!(broker.urls[0].expose(), "amqp://guest:guest@127.0.0.1:5672/%2f");
+    assert_eq!(broker.urls[0].to_string(), "amqp://guest:***@127.0.0.1:5672/%2f");
+    assert_eq!((broker.declare, broker.reconnect), (DeclareMode::Declare, Reconnect::default()));
     let queue = &config.queues["default"];
     assert_eq!((queue.slots, queue.limit, queue.backlog), (16, Some(64), Some(1_000_000)));
     assert_eq!(queue.rate.unwrap().to_string(), "500/s");
@@ -145,10 +156,6 @@ fn an_empty_file_means_the_defaults() {
 #[test]
 fn what_comes_later_is_refused_by_name() {
     for (text, fault) in [
-        (
-            "brokers: { main: { url: [\"amqp://guest@127.0.0.1\"], declare: declare } }",
-            "1:1: brokers:",
-        ),
         ("queues:\n  mail: { carrier: main, slots: 8 }", "2:11: queues.mail.carrier:"),
         ("dependencies:\n  carrier-api: { limit: 10 }", "1:1: dependencies:"),
         ("consumers: { shipping: { broker: main, topic: \"orders.*\" } }", "1:1: consumers:"),

@@ -1,0 +1,50 @@
+//! The brokers of a service: those that its code names, and those of the configuration.
+
+use crate::config::{self, Config, ConfigError};
+use crate::{Error, drivers};
+use longshore_core::KindName;
+use longshore_core::broker::Broker;
+use longshore_runtime::Brokers;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What carries messages.
+pub(crate) enum Carrier {
+    /// At this address.
+    At(config::Broker),
+    /// Open already.
+    Open(Arc<dyn Broker>),
+}
+
+/// Opens all brokers. One of the configuration takes the place of one in the code.
+pub(crate) fn open_all(
+    code: Vec<(String, Carrier)>,
+    config: Option<&Config>,
+    topics: Option<&Arc<dyn Broker>>,
+) -> Result<Brokers, Error> {
+    let mut all: BTreeMap<Arc<str>, Arc<dyn Broker>> = BTreeMap::new();
+    for (name, carrier) in code {
+        if let Err(why) = KindName::new(&name) {
+            return Err(Error::Name { name, why });
+        }
+        if config.is_some_and(|config| config.brokers.contains_key(&name)) {
+            continue;
+        }
+        let broker = match carrier {
+            Carrier::Open(broker) => broker,
+            Carrier::At(at) => match drivers::open_broker(&at, topics) {
+                Ok(broker) => broker,
+                Err(why) => return Err(Error::Broker { name, why }),
+            },
+        };
+        all.insert(name.into(), broker);
+    }
+    let Some(config) = config else { return Ok(all.into_iter().collect()) };
+    for (name, said) in &config.brokers {
+        let opened = drivers::open_broker(said, topics);
+        let wrong = |why| ConfigError::from(config.fault(&["brokers", name, "url"], why));
+        let broker = opened.map_err(wrong)?;
+        all.insert(name.as_str().into(), broker);
+    }
+    Ok(all.into_iter().collect())
+}
