@@ -11,6 +11,7 @@
 //! This crate is a tool for tests: it panics where a test would, and no program ships it.
 
 pub mod accounting;
+pub mod broker;
 mod clock;
 pub mod model;
 #[doc(hidden)]
@@ -20,6 +21,7 @@ pub mod proxy;
 pub mod store;
 
 pub use async_trait::async_trait;
+pub use broker::ModelBroker;
 pub use clock::ManualClock;
 pub use model::ModelStore;
 pub use store::Rig;

@@ -1,0 +1,5 @@
+//! The definition of a broker.
+
+pub mod model;
+
+pub use model::ModelBroker;
