@@ -46,5 +46,7 @@ pub(crate) fn open_all(
         let broker = opened.map_err(wrong)?;
         all.insert(name.as_str().into(), broker);
     }
-    Ok(all.into_iter().collect())
+    let all: Brokers = all.into_iter().collect();
+    let modes = config.brokers.iter();
+    Ok(modes.fold(all, |all, (name, said)| all.with_declare_mode(name, said.declare)))
 }

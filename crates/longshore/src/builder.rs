@@ -2,7 +2,7 @@
 //! where the parts meet.
 
 use crate::brokers::{Carrier, open_all};
-use crate::composition::{Code, plans, registry};
+use crate::composition::{Code, consumers, plans, registry};
 use crate::config::{self, Config, Sources};
 use crate::export::{self, Opened};
 use crate::guards::Guards;
@@ -17,6 +17,7 @@ use longshore_core::{KindName, QueueName};
 use longshore_http::{BindError, ConfigView, Door, DoorOptions};
 use longshore_runtime::handler::{BoxHandler, HandlerFn, MissingState, States, boxed};
 use longshore_runtime::layers::{Layer, Stack};
+use longshore_runtime::messages::{Consumer, outbox};
 use longshore_runtime::supervisor::{Component, Hook, StartError, StopReport};
 use longshore_runtime::{Engine, Failed, Kind, Options, Plan};
 use std::fmt;
@@ -40,6 +41,7 @@ pub struct Builder {
     door: DoorOptions,
     retention: Retention,
     handlers: Vec<(String, Make, Adjust)>,
+    consumers: Vec<(String, Consumer, Make)>,
     queues: Vec<(String, QueueSettings)>,
     states: States,
     routes: Vec<Routes>,
@@ -89,6 +91,7 @@ pub fn builder() -> Builder {
         door: DoorOptions::default(),
         retention: Retention::default(),
         handlers: Vec::new(),
+        consumers: Vec::new(),
         queues: Vec::new(),
         states: States::default(),
         routes: Vec::new(),
@@ -195,6 +198,41 @@ impl Builder {
     pub fn boxed_handler(mut self, kind: impl Into<String>, handler: BoxHandler) -> Self {
         let make = Box::new(move |_: &States| Ok(handler));
         self.handlers.push((kind.into(), make, Box::new(|kind| kind)));
+        self
+    }
+
+    /// Runs `function` for each message that `consumer` gets. It takes what handlers of tasks take, and a
+    /// [`Message`](crate::handler::Message) besides.
+    ///
+    /// ```
+    /// use longshore::handler::{HandlerError, Message, Payload};
+    /// use longshore::messages::Consumer;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Order { id: u64 }
+    ///
+    /// async fn ship(Payload(order): Payload<Order>, message: Message) -> Result<(), HandlerError> {
+    ///     println!("{} from {:?}", order.id, message.topic());
+    ///     Ok(())
+    /// }
+    ///
+    /// let orders = Consumer::topic("orders.*").broker("main").parallel(32);
+    /// let builder = longshore::builder()
+    ///     .broker("main", "amqp://guest:guest@127.0.0.1:5672/%2f")
+    ///     .consumer("shipping", orders, ship);
+    /// ```
+    pub fn consumer<F, Args>(
+        mut self,
+        name: impl Into<String>,
+        consumer: Consumer,
+        function: F,
+    ) -> Self
+    where
+        F: HandlerFn<Args>,
+        Args: 'static,
+    {
+        let make = Box::new(move |states: &States| boxed(function, &states.for_messages()));
+        self.consumers.push((name.into(), consumer, make));
         self
     }
 
@@ -372,8 +410,14 @@ impl Builder {
         let code = self.code()?;
         let names: Vec<KindName> = code.kinds.iter().map(|kind| kind.name.clone()).collect();
         let exported = self.export.then(export::name).transpose()?;
-        let sources =
-            sources.map(|sources| sources.kinds_in_code(names.into_iter().chain(exported.clone())));
+        let coded = code.consumers.iter().map(|(name, ..)| name.clone());
+        let carriers = self.brokers.iter().map(|(name, _)| name.clone());
+        let sources = sources.map(|sources| {
+            sources
+                .kinds_in_code(names.into_iter().chain(exported.clone()))
+                .consumers_in_code(coded)
+                .brokers_in_code(carriers)
+        });
         let config = match &sources {
             Some(sources) => Some(read(sources.clone()).await?),
             None => None,
@@ -388,7 +432,8 @@ impl Builder {
         if let Some(name) = exported {
             code.kinds.push(export::kind(name, self.folder(), opened.clone())?);
         }
-        let registry = registry(&code, config.as_ref())?;
+        let consumers = consumers(&code, config.as_ref())?;
+        let mut registry = registry(&code, config.as_ref())?;
         let guards = match config.clone() {
             Some(config) if self.door_opens => guards_of(config).await?,
             _ => Guards::default(),
@@ -426,6 +471,12 @@ impl Builder {
                 return Err(error);
             }
         };
+        if !brokers.is_empty() {
+            let name = outbox::KIND.to_owned();
+            let kind = outbox::kind(&brokers).map_err(|why| Error::Name { name, why })?;
+            registry.add(kind.clone());
+            code.kinds.push(kind);
+        }
         let options = Options {
             retention: self.retention,
             consume: self.consume,
@@ -435,6 +486,7 @@ impl Builder {
             components: self.components,
             hooks: self.hooks,
             brokers,
+            consumers,
             ..Options::new(store.clone(), registry)
         };
         let engine = Engine::start(options)?;
@@ -484,6 +536,12 @@ impl Builder {
             let handler = make(&self.states);
             let handler = handler.map_err(|source| Error::Handler { kind: name, source })?;
             code.kinds.push(adjust(Kind::new(kind, handler)));
+        }
+        for (name, consumer, make) in std::mem::take(&mut self.consumers) {
+            let handler = make(&self.states);
+            let kind = name.clone();
+            let handler = handler.map_err(|source| Error::Handler { kind, source })?;
+            code.consumers.push((name, consumer, handler));
         }
         Ok(code)
     }

@@ -3,6 +3,7 @@
 use crate::config::ConfigError;
 use longshore_http::BindError;
 use longshore_runtime::handler::MissingState;
+use longshore_runtime::messages::BadConsumer;
 use longshore_runtime::supervisor::{GraphError, StartError};
 use longshore_runtime::{EngineError, Failed, ScheduleError};
 use std::fmt;
@@ -21,10 +22,10 @@ pub enum Error {
         /// What is wrong with it.
         why: longshore_core::name::BadName,
     },
-    /// A handler names a state that was not provided.
+    /// A handler names something that was not provided.
     #[error("the handler of {kind} cannot be called: {source}")]
     Handler {
-        /// Its kind.
+        /// Its kind or consumer.
         kind: String,
         /// Which state.
         source: MissingState,
@@ -39,6 +40,14 @@ pub enum Error {
         url: String,
         /// What is wrong with it.
         why: String,
+    },
+    /// A consumer cannot be as the code says.
+    #[error("the consumer {consumer}: {source}")]
+    Consumer {
+        /// Its name.
+        consumer: String,
+        /// What is wrong with it.
+        source: BadConsumer,
     },
     /// A broker's address.
     #[error("broker \"{name}\": its address {why}")]

@@ -119,7 +119,7 @@ pub use longshore_core::queue::{QueueSettings, Rate};
 pub use longshore_http as http;
 pub use longshore_runtime as runtime;
 pub use longshore_runtime::{Engine, Kind, Registry, Submission, SubmitError};
-pub use longshore_runtime::{exec, handler, layers, supervisor};
+pub use longshore_runtime::{exec, handler, layers, messages, supervisor};
 pub use service::{Ended, Service, Signals, Started};
 
 /// The examples of the page about handlers compile.

@@ -97,6 +97,13 @@ impl Consumer {
         }
     }
 
+    /// Takes other topics instead.
+    #[must_use]
+    pub fn of_topics<T: Into<String>>(mut self, patterns: impl IntoIterator<Item = T>) -> Self {
+        self.topics = patterns.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Which broker carries them. Default: the only one there is.
     #[must_use]
     pub fn broker(mut self, name: impl Into<String>) -> Self {
@@ -163,6 +170,13 @@ impl Consumer {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// How long a handler that is told to stop may go on. Default: 10 s.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 

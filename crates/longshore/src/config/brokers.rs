@@ -11,7 +11,7 @@ use longshore_core::broker::{DeclareMode, Reconnect};
 use std::collections::BTreeMap;
 
 /// Blocks with what only one driver knows, named after it.
-const DRIVERS: [&str; 1] = ["rabbitmq"];
+pub(super) const DRIVERS: [&str; 1] = ["rabbitmq"];
 
 /// Reads what carries messages.
 pub(super) fn brokers(root: &Block, reader: &mut Reader<'_>) -> BTreeMap<String, Broker> {
@@ -37,11 +37,19 @@ pub(super) fn brokers(root: &Block, reader: &mut Reader<'_>) -> BTreeMap<String,
     all
 }
 
+/// Returns the name of a broker's driver.
+pub(super) fn driver(broker: &Broker) -> Option<&'static str> {
+    broker.urls.first().and_then(driver_at)
+}
+
+fn driver_at(url: &Address) -> Option<&'static str> {
+    driver_of(url.expose().split(':').next().unwrap_or_default())
+}
+
 /// Endpoints of one broker speak one language.
 fn one_driver(block: &Block, urls: &[Address], reader: &mut Reader<'_>) -> Option<&'static str> {
-    let driver = |url: &Address| driver_of(url.expose().split(':').next().unwrap_or_default());
-    let first = driver(urls.first()?)?;
-    if urls.iter().any(|url| driver(url) != Some(first)) {
+    let first = driver_at(urls.first()?)?;
+    if urls.iter().any(|url| driver_at(url) != Some(first)) {
         let message = "names different sorts of brokers; give each a name of its own";
         reader.fault(&block.path_of("url"), &block.origin_of("url"), message);
     }

@@ -4,6 +4,7 @@ use super::measure::Size;
 use super::node::Value;
 use super::secret::{Address, Secret, is_variable};
 use longshore_core::Span;
+use longshore_core::broker::{GroupName, Pattern};
 use longshore_core::name::{KindName, QueueName};
 use longshore_core::queue::Rate;
 use longshore_core::schedule::{Cron, LONGEST, Timing};
@@ -34,6 +35,8 @@ pub(super) enum Form {
     Secret,
     Queue,
     Kind,
+    Topic,
+    Group,
     Rate,
     Status,
     Cron,
@@ -49,6 +52,7 @@ pub(super) enum Names {
     Header,
     Schedule,
     Broker,
+    Consumer,
     Option,
 }
 
@@ -169,6 +173,18 @@ impl Form {
                     .map_err(|why| format!("\"{name}\" is no kind's name: it {why}"))?;
                 Ok(Leaf::Text(name.to_owned()))
             }
+            Self::Topic => {
+                let topic = text(value).ok_or_else(wanted)?;
+                Pattern::new(topic)
+                    .map_err(|why| format!("\"{topic}\" is no pattern of topics: it {why}"))?;
+                Ok(Leaf::Text(topic.to_owned()))
+            }
+            Self::Group => {
+                let name = text(value).ok_or_else(wanted)?;
+                GroupName::new(name)
+                    .map_err(|why| format!("\"{name}\" is no group's name: it {why}"))?;
+                Ok(Leaf::Text(name.to_owned()))
+            }
             Self::Cron => {
                 let cron = text(value).ok_or_else(wanted)?;
                 cron.parse::<Cron>().map_err(|bad| bad.to_string())?;
@@ -239,6 +255,8 @@ impl Form {
             Self::Secret => "a text, \"${NAME}\" or \"file:PATH\"".into(),
             Self::Queue => "a queue's name".into(),
             Self::Kind => "a kind's name".into(),
+            Self::Topic => "a topic such as \"orders.created\" or \"orders.*\"".into(),
+            Self::Group => "a group's name".into(),
             Self::Cron => "a cron expression such as \"0 3 * * *\"".into(),
             Self::Zone => "a time zone such as \"Europe/Berlin\"".into(),
             Self::Json => "what JSON can hold".into(),
@@ -271,6 +289,8 @@ impl Form {
             Self::Secret => "secret".into(),
             Self::Queue => "queue's name".into(),
             Self::Kind => "kind's name".into(),
+            Self::Topic => "topic, or pattern of topics".into(),
+            Self::Group => "group's name".into(),
             Self::Cron => "5 or 6 fields".into(),
             Self::Zone => "IANA name".into(),
             Self::Json => "anything".into(),
@@ -305,6 +325,8 @@ impl Form {
             }
             Self::Plain => json!({"type": ["string", "number", "boolean"]}),
             Self::Queue | Self::Kind => json!({"type": "string", "pattern": Names::NAME}),
+            Self::Topic => json!({"type": "string", "pattern": "^[!-~]{1,249}$"}),
+            Self::Group => json!({"type": "string", "pattern": "^[!\"$-)+-~]{1,249}$"}),
             Self::Cron => json!({"type": "string", "minLength": 1, "maxLength": LONGEST}),
             Self::Zone => json!({"type": "string", "minLength": 1, "maxLength": 64}),
             Self::Json => json!({}),
@@ -338,6 +360,7 @@ impl Names {
             Self::Header => header(name),
             // They are names of components too, which have the charset of kinds.
             Self::Broker => KindName::new(name).map(drop).map_err(|why| bad("broker", &why)),
+            Self::Consumer => KindName::new(name).map(drop).map_err(|why| bad("consumer", &why)),
             Self::Option => {
                 let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
                 let is_option = (1..=128).contains(&name.len()) && name.bytes().all(fits);
@@ -369,6 +392,7 @@ impl Names {
             Self::Header => "HEADER",
             Self::Schedule => "SCHEDULE",
             Self::Broker => "BROKER",
+            Self::Consumer => "CONSUMER",
             Self::Option => "OPTION",
         }
     }
@@ -376,7 +400,7 @@ impl Names {
     /// Returns the regular expression of the names.
     pub(super) fn pattern(self) -> &'static str {
         match self {
-            Self::Queue | Self::Kind | Self::Broker => Self::NAME,
+            Self::Queue | Self::Kind | Self::Broker | Self::Consumer => Self::NAME,
             Self::Option => "^[A-Za-z0-9._-]{1,128}$",
             Self::Schedule => "^[a-z0-9][a-z0-9._-]{1,31}$",
             Self::Header => "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",

@@ -11,6 +11,8 @@ use longshore_core::queue::Rate;
 use longshore_core::store::Retention;
 use longshore_core::{FaultClass, KindName, QueueName, RetryPolicy};
 use longshore_runtime::Plan;
+use longshore_runtime::handler::Decode;
+use longshore_runtime::messages::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,6 +35,8 @@ pub struct Config {
     pub queues: BTreeMap<QueueName, Queue>,
     /// The kinds.
     pub kinds: BTreeMap<KindName, Kind>,
+    /// The consumers of messages.
+    pub consumers: BTreeMap<String, Consumer>,
     /// What is submitted again and again, by name.
     pub schedules: BTreeMap<String, Plan>,
     /// How long ended tasks are kept.
@@ -146,7 +150,49 @@ impl Kind {
     }
 }
 
-/// Who runs a kind.
+/// A consumer of messages: what it gets, its knobs, and who does it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Consumer {
+    /// Who carries the messages. Default: the only broker there is.
+    pub broker: Option<String>,
+    /// What it gets: patterns of topics.
+    pub topics: Vec<String>,
+    /// The group on whose behalf it consumes. Default: the consumer's name.
+    pub group: Option<String>,
+    /// Who gets a message. Default: one of the group.
+    pub mode: Mode,
+    /// So many handlers run at once. Default: 1.
+    pub parallel: u32,
+    /// How payloads are read. Default: as JSON.
+    pub decode: Decode,
+    /// Who does it; never [`Runner::Pull`].
+    pub runner: Runner,
+    /// How long one attempt may take. Default: 5 min.
+    pub timeout: Duration,
+    /// How long an attempt that is told to stop has to end by itself. Default: 10 s.
+    pub grace: Duration,
+    /// When a failed attempt is tried again. Default: exponential, 4 attempts.
+    pub retry: RetryPolicy,
+    /// What follows from certain failures; the first that matches decides.
+    pub on_error: Vec<ErrorRule>,
+    /// The group that gets what failed for good. Default: the group's name and `.dead`.
+    pub dead_letter: Option<String>,
+    /// What handlers are given with each message. Default: nothing.
+    pub parameters: serde_json::Value,
+    /// What only its broker's driver knows; the driver checks it.
+    pub options: BTreeMap<String, String>,
+    pub(super) given: BTreeSet<String>,
+}
+
+impl Consumer {
+    /// Returns whether somebody set this key: what nobody set may come from the code instead.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.given.contains(key)
+    }
+}
+
+/// Who runs a kind, or takes the messages of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runner {
     /// A handler of the program itself.

@@ -5,6 +5,58 @@ use longshore::config::{Sources, schema};
 
 /// Files of one fault each, and how it is told.
 const WRONG: &[(&str, &str)] = &[
+    (
+        "brokers: { main: { url: \"embedded:\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", rabbitmq: { x: 1 } } }",
+        "2:48: consumers.c.rabbitmq: belongs to another sort of broker than this consumer's",
+    ),
+    (
+        "consumers: { c: { topic: a, push: \"http://h/\" } }",
+        "1:14: consumers.c.broker: is missing: there are 0 brokers, name one of `brokers`",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { broker: mian, topic: a, push: \"http://h/\" } }",
+        "2:27: consumers.c.broker: there is no broker \"mian\"; did you mean \"main\"?",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { push: \"http://h/\" } }",
+        "2:14: consumers.c.topic: is missing: name what it gets, such as \"orders.*\"",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a } }",
+        "2:14: consumers.c: nobody takes these messages: give it a `command` or a `push` URL",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", command: [wc] } }",
+        "2:35: consumers.c.push: a consumer has either `command` or `push`, not both",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: \"a*\", push: \"http://h/\" } }",
+        "2:26: consumers.c.topic: \"a*\" is no pattern of topics: it must be words with dots between them; * stands for one word, # for any number; 1 to 249 characters",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", concurrency: parallel } }",
+        "2:61: consumers.c.concurrency: \"parallel\" is not known; there is: serial",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", concurrency: { parallel: 0 } } }",
+        "2:73: consumers.c.concurrency.parallel: must be 1..10000, not 0",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", mode: broadcast, retry: { max_attempts: 2 } } }",
+        "2:65: consumers.c.retry: a broadcast cannot be handed out again to one alone; set `retry: { max_attempts: 1 }`, or another `mode`",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", dead_letter: c } }",
+        "2:61: consumers.c.dead_letter: is the group itself; name another one",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", parameters: [1] } }",
+        "2:60: consumers.c.parameters: must be a block, such as { region: eu }",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", tpoic: b } }",
+        "2:48: consumers.c.tpoic: unknown key; did you mean \"topic\"?",
+    ),
     ("brokers: { main: {} }", "1:12: brokers.main.url: is missing"),
     (
         "brokers: { main: { url: \"kafka://h\" } }",
@@ -430,6 +482,16 @@ fn the_json_schema_refuses_what_has_a_wrong_form() {
             "url: [\"amqp://h\"",
             "url: \"embedded:\", rabbitmq",
             "cap: 5s",
+            "consumers: { c: { topic: a, push: \"http://h/\" } }",
+            "broker: mian",
+            "consumers: { c: { push",
+            "consumers: { c: { topic: a } }",
+            "command: [wc] } }",
+            "topic: \"a*\"",
+            "mode: broadcast",
+            "rabbitmq: { x: 1 }",
+            "dead_letter: c",
+            "parameters: [1]",
         ]
         .iter()
         .any(|part| text.contains(part));

@@ -5,6 +5,8 @@ use longshore::config::{Change, Config, LogFormat, Runner, Then, schema};
 use longshore::core::broker::{DeclareMode, Reconnect};
 use longshore::core::store::Missed;
 use longshore::core::{FaultClass, RetryPolicy};
+use longshore::handler::Decode;
+use longshore::messages::Mode;
 use std::time::Duration;
 
 const YAML: &str = r#"
@@ -19,6 +21,8 @@ kinds:
   report.wordcount: { queue: default, command: ["wc", "-w"], timeout: 30s, retry: { strategy: exponential, max_attempts: 4, base: 1s, factor: 2, cap: 10m, jitter: 0.1 } }
   invoice.send:     { queue: mail, push: "https://billing.internal/tasks", schema: ./schemas/invoice.json }
   nightly:          { command: ["./nightly.sh"], on_error: [ { match: { exit: 65 }, then: dead }, { match: { class: timeout }, then: retry, after: 1m } ] }
+consumers:
+  shipping: { broker: main, topic: "orders.*", group: shipping, mode: compete, concurrency: { parallel: 32 }, decode: json, push: "http://127.0.0.1:9000/orders", retry: { max_attempts: 8 }, dead_letter: orders.dead, parameters: { region: eu } }
 schedules:
   tidy: { cron: "0 3 * * *", timezone: Europe/Berlin, kind: nightly, missed: one }
 retention: { success: 7d, failed: 90d, max_bytes: 10GiB }
@@ -63,6 +67,18 @@ then = "dead"
 match = { class = "timeout" }
 then = "retry"
 after = "1m"
+
+[consumers.shipping]
+broker = "main"
+topic = "orders.*"
+group = "shipping"
+mode = "compete"
+concurrency.parallel = 32
+decode = "json"
+push = "http://127.0.0.1:9000/orders"
+retry.max_attempts = 8
+dead_letter = "orders.dead"
+parameters.region = "eu"
 
 [schedules.tidy]
 cron = "0 3 * * *"
@@ -118,6 +134,16 @@ fn the_sample_means_what_it_says() {
     assert_eq!(rules[1].matches.classes, [FaultClass::Timeout]);
     assert_eq!(rules[1].then, Then::Retry { after: Some(Duration::from_secs(60)) });
 
+    let shipping = &config.consumers["shipping"];
+    assert_eq!(shipping.broker.as_deref(), Some("main"));
+    assert_eq!((shipping.topics.as_slice(), shipping.parallel), (&["orders.*".to_owned()][..], 32));
+    assert_eq!((shipping.mode, shipping.decode), (Mode::Compete, Decode::Json));
+    assert_eq!(shipping.retry, RetryPolicy::default().max_attempts(8));
+    assert_eq!(shipping.dead_letter.as_deref(), Some("orders.dead"));
+    assert_eq!(shipping.parameters["region"], "eu");
+    let Runner::Push(push) = &shipping.runner else { panic!("{shipping:?}") };
+    assert_eq!(push.url.expose(), "http://127.0.0.1:9000/orders");
+
     let tidy = &config.schedules["tidy"];
     assert_eq!((tidy.cron.as_str(), tidy.timezone.as_str()), ("0 3 * * *", "Europe/Berlin"));
     assert_eq!((tidy.task.kind.as_str(), tidy.missed), ("nightly", Missed::One));
@@ -158,7 +184,14 @@ fn what_comes_later_is_refused_by_name() {
     for (text, fault) in [
         ("queues:\n  mail: { carrier: main, slots: 8 }", "2:11: queues.mail.carrier:"),
         ("dependencies:\n  carrier-api: { limit: 10 }", "1:1: dependencies:"),
-        ("consumers: { shipping: { broker: main, topic: \"orders.*\" } }", "1:1: consumers:"),
+        (
+            "brokers: { main: { url: \"amqp://h\" } }\nconsumers:\n  shipping: { topic: a, push: \"http://h/\", depends_on: [x] }",
+            "3:44: consumers.shipping.depends_on:",
+        ),
+        (
+            "brokers: { main: { url: \"amqp://h\" } }\nconsumers:\n  shipping: { topic: a, push: \"http://h/\", concurrency: { keyed: 3 } }",
+            "3:59: consumers.shipping.concurrency.keyed:",
+        ),
         ("callbacks: { secret: \"${CALLBACK_SECRET}\", allow: [] }", "1:1: callbacks:"),
         ("tenants: { acme: { weight: 2 } }", "1:1: tenants:"),
         ("telemetry: { log: json, otlp: \"http://127.0.0.1:4318\" }", "1:25: telemetry.otlp:"),
