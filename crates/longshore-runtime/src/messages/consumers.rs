@@ -45,6 +45,8 @@ pub struct ConsumerView {
     pub since: Timestamp,
     /// How many of its handlers run.
     pub running: usize,
+    /// An operator has paused it.
+    pub paused: bool,
 }
 
 /// How a consumer's policy is kept, or why it cannot be.
@@ -95,11 +97,6 @@ impl Consumers {
         Some(view(one))
     }
 
-    /// Returns whether an operator has paused it.
-    pub fn is_paused(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|one| *one.paused.borrow())
-    }
-
     /// Returns how its policy is kept on its broker.
     pub fn explain(&self, name: &str) -> Option<Explained> {
         let one = self.0.get(name)?;
@@ -136,5 +133,6 @@ fn view(one: &Context) -> ConsumerView {
         standing,
         since,
         running: one.busy(),
+        paused: *one.paused.borrow(),
     }
 }
