@@ -16,6 +16,33 @@ pub(crate) enum Carrier {
     Open(Arc<dyn Broker>),
 }
 
+/// Checks what of their addresses can be judged before anything is opened.
+pub(crate) fn check_all(
+    code: &[(String, Carrier)],
+    config: Option<&Config>,
+    store: Option<&str>,
+) -> Result<(), Error> {
+    for (name, carrier) in code {
+        if let Err(why) = KindName::new(name) {
+            return Err(Error::Name { name: name.clone(), why });
+        }
+        if let Carrier::At(at) = carrier {
+            let wrong = |why| Error::Broker { name: name.clone(), why };
+            drivers::check_broker(at, store).map_err(wrong)?;
+        }
+    }
+    Ok(config.map_or(Ok(()), |config| check_configured(config, store))?)
+}
+
+/// Checks those of the configuration.
+pub(crate) fn check_configured(config: &Config, store: Option<&str>) -> Result<(), ConfigError> {
+    for (name, said) in &config.brokers {
+        drivers::check_broker(said, store)
+            .map_err(|why| config.fault(&["brokers", name, "url"], why))?;
+    }
+    Ok(())
+}
+
 /// Opens all brokers. One of the configuration takes the place of one in the code.
 pub(crate) fn open_all(
     code: Vec<(String, Carrier)>,
@@ -24,9 +51,6 @@ pub(crate) fn open_all(
 ) -> Result<Brokers, Error> {
     let mut all: BTreeMap<Arc<str>, Arc<dyn Broker>> = BTreeMap::new();
     for (name, carrier) in code {
-        if let Err(why) = KindName::new(&name) {
-            return Err(Error::Name { name, why });
-        }
         if config.is_some_and(|config| config.brokers.contains_key(&name)) {
             continue;
         }

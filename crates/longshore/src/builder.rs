@@ -1,9 +1,10 @@
 //! Putting a service together. Nothing happens before [`Builder::start`], which is the one place
 //! where the parts meet.
 
-use crate::brokers::{Carrier, open_all};
+use crate::brokers::{Carrier, check_all, open_all};
 use crate::composition::{Code, consumers, plans, registry};
 use crate::config::{self, Config, Sources};
+use crate::drivers::Kept;
 use crate::export::{self, Opened};
 use crate::guards::Guards;
 use crate::reload::{InForce, Reloader};
@@ -445,26 +446,32 @@ impl Builder {
             self.door.check().map_err(BindError::from)?;
         }
         let linked = matches!(self.store, Place::Linked(_));
-        let (store, shown) = match self.store {
+        let at = match &self.store {
+            Place::Url(url) => Some(url.as_str()),
+            Place::Open(_) | Place::Linked(_) => None,
+        };
+        check_all(&self.brokers, config.as_ref(), at)?;
+        let (kept, shown) = match self.store {
             Place::Url(url) => {
                 let shown = drivers::shown(&url);
                 match signals.filter(|_| drivers::is_elsewhere(&url)) {
-                    None => (drivers::open(&url).await?, shown),
+                    None => (drivers::open_kept(&url).await?, shown),
                     Some(signals) => match waiting::open(&url, signals).await? {
-                        Some(store) => (store, shown),
+                        Some(store) => (Kept::from(store), shown),
                         None => return Ok(None),
                     },
                 }
             }
-            Place::Open(store) | Place::Linked(store) => (store, String::new()),
+            Place::Open(store) | Place::Linked(store) => (Kept::from(store), String::new()),
         };
+        let Kept { store, topics } = kept;
         if signals.is_some_and(Signals::are_here) {
             store.close().await.map_err(Failed::Store)?;
             return Ok(None);
         }
         // Nobody else has it.
         let _ = opened.set(store.clone());
-        let brokers = match open_all(self.brokers, config.as_ref(), None) {
+        let brokers = match open_all(self.brokers, config.as_ref(), topics.as_ref()) {
             Ok(brokers) => brokers,
             Err(error) => {
                 store.close().await.map_err(Failed::Store)?;

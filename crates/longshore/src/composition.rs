@@ -2,6 +2,7 @@
 //! for the start and for every reload.
 
 use crate::Error;
+use crate::brokers::check_configured;
 use crate::config::{self, Config, ConfigError, Runner};
 use crate::guards::Guards;
 use longshore_core::queue::QueueSettings;
@@ -192,6 +193,7 @@ impl Config {
                 handler_of(self, ["consumers", name], &said.runner, said.grace)?;
             }
         }
+        check_configured(self, Some(self.store.expose()))?;
         Guards::open(self).map(drop)
     }
 }

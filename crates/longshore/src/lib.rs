@@ -126,3 +126,8 @@ pub use service::{Ended, Service, Signals, Started};
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/howto-rust-handlers.md")]
 struct HandlersPage;
+
+/// So do those of the page about messages.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/howto-consume-messages.md")]
+struct MessagesPage;

@@ -163,12 +163,17 @@ async fn what_cannot_be_is_refused_at_the_start() {
     assert!(said.starts_with("broker \"main\": its address is of the scheme kafka"), "{said}");
 
     let text = "brokers: { main: { url: \"amqp://h\" } }\n";
-    let unbuilt = longshore::builder().store(format!("embedded:{}", dir.path().display()));
-    let said = unbuilt.config(sources(dir.path(), text)).start().await;
-    if let Err(said) = said {
-        assert!(
-            said.to_string().contains("longshore.yaml:1:25: brokers.main.url: is of the"),
-            "{said}"
-        );
+    // Without its driver it is refused with its line; with it, it is opened although nobody is there.
+    let folder = dir.path().join("new");
+    let other = longshore::builder().store(format!("embedded:{}", folder.display()));
+    let other = other.listen(SocketAddr::from(([127, 0, 0, 1], 0)));
+    match other.config(sources(dir.path(), text)).start().await {
+        Ok(service) => drop(service.stop(Duration::ZERO).await),
+        Err(said) => {
+            let (said, line) =
+                (said.to_string(), "longshore.yaml:1:25: brokers.main.url: is of the");
+            assert!(said.contains(line), "{said}");
+            assert!(!folder.exists(), "nothing is made before");
+        }
     }
 }
