@@ -24,7 +24,7 @@ pub mod rabbitmq;
 pub mod store;
 
 pub use async_trait::async_trait;
-pub use broker::ModelBroker;
+pub use broker::{BrokerRig, ModelBroker};
 pub use clock::ManualClock;
 pub use model::ModelStore;
 pub use store::Rig;
