@@ -33,15 +33,19 @@ impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(ManualClock::default());
-        let store = open(&dir, &clock);
+        let store = open(&dir, &clock, 1 << 20);
         let broker = store.broker();
         Self { dir, clock, store: Some(store), broker }
     }
 
     /// The process is gone without a word, and another one opens the file.
     fn reopen(&mut self) {
+        self.reopen_with(1 << 20);
+    }
+
+    fn reopen_with(&mut self, reserve: u64) {
         drop(self.store.take());
-        let store = open(&self.dir, &self.clock);
+        let store = open(&self.dir, &self.clock, reserve);
         self.broker = store.broker();
         self.store = Some(store);
     }
@@ -78,8 +82,8 @@ impl Bench {
     }
 }
 
-fn open(dir: &TempDir, clock: &Arc<ManualClock>) -> EmbeddedStore {
-    let options = Options { clock: clock.clone(), reserve: 1 << 20, ..Options::new(dir.path()) };
+fn open(dir: &TempDir, clock: &Arc<ManualClock>, reserve: u64) -> EmbeddedStore {
+    let options = Options { clock: clock.clone(), reserve, ..Options::new(dir.path()) };
     EmbeddedStore::open(&options).expect("the folder is ours")
 }
 
@@ -478,6 +482,27 @@ async fn a_group_that_has_lost_what_it_held_gets_everything_once_more() {
 }
 
 #[tokio::test]
+async fn on_a_full_disk_nothing_is_taken_in_and_what_is_there_is_settled() {
+    let mut bench = Bench::new();
+    bench.declare(group("g", &["t"])).await;
+    for payload in ["a", "b", "c"] {
+        bench.publish("t", payload).await;
+    }
+    bench.reopen_with(1 << 50); // more than any disk has: there is no room from the start
+    let topic = TopicName::new("t").expect("a name");
+    let refused = bench.broker.publish(vec![Outgoing::to_topic(topic, Envelope::new("d"))]).await;
+    assert!(matches!(refused[0], Err(PublishError::Nacked { .. })), "{:?}", refused[0]);
+    let mut from = bench.subscribe("g", 9).await;
+    let mut all = receive(&mut from, 3).await;
+    let dead = Dead { class: FaultClass::Panic, reason: "no".to_owned() };
+    settle(vec![all.remove(0)], Settlement::Dead(dead)).await;
+    settle(vec![all.remove(0)], Settlement::Retry { after: Duration::ZERO }).await;
+    settle(vec![all.remove(0)], Settlement::Ack).await;
+    assert_eq!(texts(&receive(&mut from, 1).await), ["b"]);
+    assert_eq!(bench.stats("g.dead").await.ready, 1);
+}
+
+#[tokio::test]
 async fn a_closed_broker_ends_its_subscriptions_and_leaves_the_store_open() {
     let bench = Bench::new();
     bench.declare(group("g", &["t"])).await;
@@ -510,39 +535,28 @@ async fn of_ten_thousand_messages_none_is_lost() {
     }
     let mut seen = BTreeSet::new();
     let mut from = bench.subscribe("g", 300).await;
+    let mut died = false;
     while seen.len() < COUNT {
-        let deliveries = receive(&mut from, 1).await;
-        for delivery in deliveries.into_iter().chain(receive(&mut from, 99).await) {
-            let number: usize =
-                texts(std::slice::from_ref(&delivery))[0].parse().expect("a number");
-            match (number % 7, delivery.envelope.attempt()) {
-                (3, 1) => drop(delivery.settle(Settlement::Retry { after: Duration::ZERO }).await),
-                (5, _) if !delivery.redelivered => drop(delivery),
-                _ => {
-                    assert_eq!(
-                        delivery.settle(Settlement::Ack).await.expect("settled"),
-                        Settled::Done
-                    );
-                    assert!(seen.insert(number), "{number} came twice");
+        let deliveries = tokio::time::timeout(SOON, from.receive(100)).await.expect("more comes");
+        for delivery in deliveries {
+            let text = std::str::from_utf8(&delivery.envelope.payload).expect("text");
+            let number: usize = text.parse().expect("a number");
+            let how = match number % 7 {
+                3 if delivery.envelope.attempt() == 1 => {
+                    Settlement::Retry { after: Duration::ZERO }
                 }
-            }
-            if seen.len() == COUNT / 2 {
-                break; // what is left of the batch is dropped
-            }
+                5 if !delivery.redelivered => continue, // dropped
+                _ => Settlement::Ack,
+            };
+            let is_over = how == Settlement::Ack;
+            assert_eq!(delivery.settle(how).await.expect("settled"), Settled::Done);
+            assert!(!is_over || seen.insert(number), "{number} came twice");
         }
-        if seen.len() == COUNT / 2 {
+        if !died && seen.len() > COUNT / 2 {
+            died = true;
             bench.reopen();
             from = bench.subscribe("g", 300).await;
         }
-        if seen.len() + 100 > COUNT {
-            break;
-        }
-    }
-    while seen.len() < COUNT {
-        let delivery = receive(&mut from, 1).await.remove(0);
-        let number: usize = texts(std::slice::from_ref(&delivery))[0].parse().expect("a number");
-        settle(vec![delivery], Settlement::Ack).await;
-        assert!(seen.insert(number), "{number} came twice");
     }
     assert_eq!(bench.number("SELECT count(*) FROM messages"), 0);
 }

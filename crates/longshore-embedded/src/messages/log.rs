@@ -223,3 +223,96 @@ impl Drop for Log {
         hands.for_each(|hand| drop(hand.turn(Subscribed::Ended)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::Parcel;
+    use longshore_core::broker::{Envelope, Group as Spec, Outgoing, Settled, Topology, What};
+
+    const NOW: Timestamp = Timestamp(1_000);
+
+    /// A log over a file in memory, with a group and somebody who receives from it.
+    fn bench() -> (Connection, Log, Arc<Hand>, GroupName) {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(schema::CREATE).unwrap();
+        let (mut log, name) = (Log::default(), GroupName::new("g").unwrap());
+        log.load(&db).unwrap();
+        log.declare(&db, &Topology::of(Spec::new(name.clone())), true).unwrap();
+        let hand = Arc::new(Hand::new(1, Some(name.clone()), 2));
+        log.join(&db, &What::Group(name.clone()), &hand).unwrap();
+        round(&mut log, &db);
+        (db, log, hand, name)
+    }
+
+    fn publish(log: &mut Log, db: &Connection, group: &GroupName, count: usize) {
+        let one = || Parcel::from(Outgoing::to_group(group.clone(), Envelope::new("x")));
+        let parcels: Vec<Parcel> = (0..count).map(|_| one()).collect();
+        assert!(log.publish(db, NOW, &parcels).unwrap().iter().all(Result::is_ok));
+    }
+
+    fn round(log: &mut Log, db: &Connection) {
+        log.serve(db, NOW).unwrap();
+        log.flush(db).unwrap();
+        log.committed();
+    }
+
+    async fn take(hand: &Hand) -> Vec<Place> {
+        hand.take(usize::MAX).await.into_iter().map(|item| item.place).collect()
+    }
+
+    #[tokio::test]
+    async fn a_round_that_is_rolled_back_has_handed_out_and_settled_nothing() {
+        let (db, mut log, hand, name) = bench();
+        publish(&mut log, &db, &name, 3);
+        round(&mut log, &db);
+        let places = take(&hand).await;
+        let before = log.inspect(&db, NOW, &name).unwrap();
+        db.execute_batch("BEGIN").unwrap();
+        log.ack(&db, places[0]).unwrap();
+        log.postpone(&db, NOW, places[1], Duration::ZERO, None).unwrap();
+        publish(&mut log, &db, &name, 1);
+        log.serve(&db, NOW).unwrap();
+        log.flush(&db).unwrap();
+        db.execute_batch("ROLLBACK").unwrap();
+        log.load(&db).unwrap();
+        assert_eq!(log.inspect(&db, NOW, &name).unwrap(), before);
+        assert_eq!(hand.unsettled(), 2);
+        for place in places {
+            assert_eq!(log.ack(&db, place).unwrap(), Settled::Done);
+        }
+        round(&mut log, &db);
+        let last = take(&hand).await;
+        assert_eq!(last.len(), 1);
+        log.ack(&db, last[0]).unwrap();
+        round(&mut log, &db);
+        let left: i64 =
+            db.query_row("SELECT count(*) FROM messages", [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_handed_to_somebody_who_has_paused_goes_to_another() {
+        let (db, mut log, hand, name) = bench();
+        publish(&mut log, &db, &name, 2);
+        log.serve(&db, NOW).unwrap();
+        hand.turn(Subscribed::Paused);
+        log.flush(&db).unwrap();
+        log.committed();
+        assert_eq!(log.patience(NOW), Some(Duration::ZERO));
+        let other = Arc::new(Hand::new(2, Some(name.clone()), 9));
+        log.join(&db, &What::Group(name), &other).unwrap();
+        round(&mut log, &db);
+        assert_eq!((take(&other).await.len(), hand.unsettled()), (2, 0));
+    }
+
+    #[tokio::test]
+    async fn a_place_is_never_given_twice() {
+        let (db, mut log, _hand, name) = bench();
+        publish(&mut log, &db, &name, 1);
+        let last = log.end;
+        let mut again = Log::default();
+        again.load(&db).unwrap();
+        assert!(again.next(&db).unwrap() > last);
+    }
+}
