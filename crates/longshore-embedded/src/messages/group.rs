@@ -4,6 +4,7 @@ use super::hand::Hand;
 use super::route::Binding;
 use super::route::Route;
 use super::{GroupId, Position, held};
+use longshore_core::Timestamp;
 use longshore_core::broker::GroupName;
 use rusqlite::{Connection, Row};
 use std::collections::{BTreeMap, BTreeSet};
@@ -194,6 +195,11 @@ impl Group {
         left.into_iter().for_each(|position| self.take_back(position, true));
         self.hands.retain(|hand| !ended(hand));
         self.gone = self.temporary && self.hands.is_empty();
+    }
+
+    /// Returns whether something could be handed out.
+    pub(super) fn has_something(&self, now: Timestamp) -> bool {
+        self.ready > 0 || !self.returned.is_empty() || self.next_due <= now.0
     }
 
     /// Returns how much may be handed out now.

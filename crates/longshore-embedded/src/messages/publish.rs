@@ -58,9 +58,12 @@ impl Log {
 
     /// Counts the message that comes next for all who get it; false if nobody does.
     fn expect(&mut self, way: &Way) -> bool {
-        let next = self.end + 1;
+        let end = self.end;
         let mut count = |group: GroupId| {
             if let Some(group) = self.groups.get_mut(&group) {
+                if group.ready == 0 {
+                    group.cursor = end; // whatever lies between is for others
+                }
                 group.ready += 1;
                 group.dirty = true;
             }
@@ -71,7 +74,7 @@ impl Log {
                 count(*group);
                 taken = true;
             }
-            Way::Topic(route) => route.takers(next).for_each(|group| {
+            Way::Topic(route) => route.takers(end + 1).for_each(|group| {
                 count(group);
                 taken = true;
             }),

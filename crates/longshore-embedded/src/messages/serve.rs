@@ -71,7 +71,8 @@ impl Log {
     /// Hands out what is there to whoever has room for it, and removes what gone groups have left.
     pub(crate) fn serve(&mut self, db: &Connection, now: Timestamp) -> Result<(), Trouble> {
         self.more = false;
-        let ids: Vec<GroupId> = self.groups.keys().copied().collect();
+        let busy = self.groups.values().filter(|group| group.gone || group.has_something(now));
+        let ids: Vec<GroupId> = busy.map(|group| group.id).collect();
         for id in ids {
             let Some(mut group) = self.groups.remove(&id) else { continue };
             if group.gone {
@@ -166,10 +167,6 @@ impl Log {
         group: &mut Group,
         lot: &mut Lot,
     ) -> Result<(), Trouble> {
-        if group.ready <= 0 {
-            group.cursor = self.end; // whatever lies between is for others
-            return Ok(());
-        }
         let mut select = db.prepare_cached(FRESH)?;
         let mut rows = select.query([group.cursor])?;
         let mut passed = 0;
