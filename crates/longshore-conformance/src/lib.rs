@@ -4,7 +4,8 @@
 //!   rule of `docs/store.md`, and a run of random operations that are compared with the model.
 //! - [`model`]: [`ModelStore`], the in-memory reference. Slow, plain, and right.
 //! - [`ManualClock`]: time that moves when a test says so.
-//! - [`postgres`]: a PostgreSQL server of a test's own.
+//! - [`broker`]: the same for brokers, and [`ModelBroker`], one in memory.
+//! - [`postgres`], [`rabbitmq`]: servers of the tests' own.
 //! - [`proxy`]: a TCP proxy that breaks links on purpose.
 //! - [`accounting`]: the checker that believes nobody but three ledgers kept outside of the store.
 //!
@@ -17,11 +18,13 @@ pub mod model;
 #[doc(hidden)]
 pub mod needy;
 pub mod postgres;
+mod process;
 pub mod proxy;
+pub mod rabbitmq;
 pub mod store;
 
 pub use async_trait::async_trait;
-pub use broker::ModelBroker;
+pub use broker::{BrokerRig, ModelBroker};
 pub use clock::ManualClock;
 pub use model::ModelStore;
 pub use store::Rig;

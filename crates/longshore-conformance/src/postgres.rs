@@ -4,6 +4,7 @@
 //! even if that is killed. The variable `LONGSHORE_TEST_POSTGRES_URL` names a server that is there already; such
 //! a one is never faulted.
 
+use crate::process::keeper;
 use longshore_servers::postgres::Postgres;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -198,19 +199,4 @@ fn installed() -> Result<Postgres, String> {
         return Err("pkill is not installed".to_owned());
     }
     Postgres::installed()
-}
-
-/// Starts a process on a thread that lives as long as this process.
-fn keeper(mut command: Command) -> Result<Child, String> {
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::Builder::new()
-        .name("keeper".to_owned())
-        .spawn(move || {
-            let _ = tell.send(command.spawn().map_err(|error| error.to_string()));
-            loop {
-                std::thread::park();
-            }
-        })
-        .map_err(|error| error.to_string())?;
-    told.recv().map_err(|error| error.to_string())?
 }

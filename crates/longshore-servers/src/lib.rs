@@ -8,7 +8,9 @@ mod account;
 mod port;
 pub mod postgres;
 mod programs;
+pub mod rabbitmq;
 
 pub use account::Account;
 pub use port::free_port;
 pub use postgres::Postgres;
+pub use rabbitmq::RabbitMq;

@@ -179,9 +179,9 @@ impl Server {
             by: By::Process(None),
         };
         instance.write(&self.folder)?; // before anything else: what is noted can be removed
-        installed.make(&self.folder)?;
+        installed.make(&self.folder, instance.port)?;
         let log = File::create(self.folder.join("log")).map_err(Error::from)?;
-        let mut child = detached(&installed.serve(&self.folder, instance.port))
+        let mut child = detached(&installed.serve(&self.folder, instance.port)?)
             .stdout(log.try_clone().map_err(Error::from)?)
             .stderr(log)
             .spawn()

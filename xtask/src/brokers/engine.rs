@@ -1,6 +1,6 @@
 //! The table of engines, and what each of them must tell.
 
-use super::postgres;
+use super::{postgres, rabbitmq};
 use crate::{Error, needs::Need};
 use std::path::Path;
 use std::process::Command;
@@ -26,15 +26,15 @@ pub(crate) trait Installed {
     /// Returns its version.
     fn version(&self) -> Result<String, Error>;
 
-    /// Makes whatever a server needs in its folder, unless it is there.
-    fn make(&self, folder: &Path) -> Result<(), Error>;
+    /// Makes whatever a server on that port needs in its folder, unless it is there.
+    fn make(&self, folder: &Path, port: u16) -> Result<(), Error>;
 
     /// Returns the call that serves that folder on that port of loopback, and goes on until it is stopped.
-    fn serve(&self, folder: &Path, port: u16) -> Command;
+    fn serve(&self, folder: &Path, port: u16) -> Result<Command, Error>;
 
     /// Returns whether a server on that port can be used.
     fn is_ready(&self, port: u16) -> bool;
 }
 
 /// Every engine there is.
-pub(crate) const ENGINES: &[Engine] = &[postgres::ENGINE];
+pub(crate) const ENGINES: &[Engine] = &[postgres::ENGINE, rabbitmq::ENGINE];

@@ -1,6 +1,6 @@
 //! `cargo xtask brokers`: servers of our own to work and to test with.
 //!
-//! [`engine`] is the table: what Longshore works with, one file an engine (`postgres`). A server that was started
+//! [`engine`] is the table: what Longshore works with, one file an engine (`postgres`, `rabbitmq`). A server that was started
 //! is an [`instance`]: a folder with its data, its log and a note of what runs; [`process`] makes sure that
 //! nobody else is stopped. Where nothing is installed, [`compose`] asks docker. [`command`] is what people call.
 //!
@@ -13,5 +13,6 @@ pub(crate) mod engine;
 mod instance;
 mod postgres;
 mod process;
+mod rabbitmq;
 
 pub(crate) use command::{Action, run};

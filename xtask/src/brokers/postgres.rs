@@ -27,7 +27,7 @@ impl Installed for Postgres {
         Ok(Postgres::version(self)?)
     }
 
-    fn make(&self, folder: &Path) -> Result<(), Error> {
+    fn make(&self, folder: &Path, _: u16) -> Result<(), Error> {
         let data = folder.join("data");
         if !data.exists() {
             Postgres::make(self, &data)?;
@@ -35,11 +35,11 @@ impl Installed for Postgres {
         forget_the_dead(&data)
     }
 
-    fn serve(&self, folder: &Path, port: u16) -> Command {
+    fn serve(&self, folder: &Path, port: u16) -> Result<Command, Error> {
         let data = folder.join("data");
         let mut command = self.account().command(self.program("postgres"));
         command.args(Postgres::serve(&data, port)).current_dir(data);
-        command
+        Ok(command)
     }
 
     fn is_ready(&self, port: u16) -> bool {

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
-/// A broker in memory. Cloning gives the same one again.
+/// A broker in memory. Cloning gives the same connection again, [`connect`](Self::connect) another one.
 #[derive(Debug, Clone)]
-pub struct ModelBroker(Arc<Inner>);
+pub struct ModelBroker(Arc<Inner>, u64);
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -50,7 +50,20 @@ impl ModelBroker {
     /// Makes an empty one.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let state = Mutex::new(State::new());
-        Self(Arc::new(Inner { state, clock, bell: Notify::new(), version: watch::Sender::new(0) }))
+        Self(
+            Arc::new(Inner { state, clock, bell: Notify::new(), version: watch::Sender::new(0) }),
+            0,
+        )
+    }
+
+    /// Connects once more, as another process.
+    pub fn connect(&self) -> Self {
+        let number = self.0.lock().number();
+        Self(self.0.clone(), number)
+    }
+
+    fn is_closed(&self, state: &State) -> bool {
+        state.closed.contains(&self.1)
     }
 
     /// The broker cannot be reached, or comes back: what was with somebody is handed out again.
@@ -127,7 +140,7 @@ impl ModelBroker {
     fn why_not(&self) -> Option<PublishError> {
         let state = self.0.lock();
         match (&state.link, &state.blocked) {
-            _ if state.epoch == 0 => Some(PublishError::Closed),
+            _ if self.is_closed(&state) => Some(PublishError::Closed),
             (_, Some(why)) => Some(PublishError::Blocked { why: why.clone() }),
             (LinkState::Up { .. }, None) => None,
             _ => Some(PublishError::Unavailable { why: "away".to_owned() }),
@@ -137,7 +150,7 @@ impl ModelBroker {
     fn reached(&self) -> Result<MutexGuard<'_, State>> {
         let state = self.0.lock();
         match &state.link {
-            _ if state.epoch == 0 => Err(BrokerError::Closed),
+            _ if self.is_closed(&state) => Err(BrokerError::Closed),
             LinkState::Up { .. } | LinkState::Blocked { .. } => Ok(state),
             _ => Err(BrokerError::Unavailable { why: "away".to_owned() }),
         }
@@ -196,14 +209,14 @@ impl Broker for ModelBroker {
 
     async fn subscribe(&self, what: &Subscription) -> Result<Box<dyn Deliveries>> {
         let mut state = self.0.lock();
-        if state.epoch == 0 {
+        if self.is_closed(&state) {
             return Err(BrokerError::Closed);
         }
-        let number = state.subscribe(&what.what, what.prefetch.get());
+        let number = state.subscribe(&what.what, what.prefetch.get(), self.1);
         drop(state);
         match (number, &what.what) {
             (Some(number), what) => {
-                Ok(Box::new(ModelDeliveries::new(self.0.clone(), number, what.clone())))
+                Ok(Box::new(ModelDeliveries::new(self.0.clone(), number, self.1, what.clone())))
             }
             (None, What::Group(group)) => Err(BrokerError::UnknownGroup { group: group.clone() }),
             (None, What::All(_)) => Err(BrokerError::Closed),
@@ -238,7 +251,7 @@ impl Broker for ModelBroker {
         let state = self.0.lock();
         LinkReport {
             version: *self.0.version.borrow(),
-            state: state.link.clone(),
+            state: if self.is_closed(&state) { LinkState::Closed } else { state.link.clone() },
             since: state.since.elapsed(),
             reconnects: state.reconnects,
             unconfirmed: 0,
@@ -253,12 +266,9 @@ impl Broker for ModelBroker {
     }
 
     async fn close(&self, _within: Duration) -> CloseReport {
-        let mut state = self.0.lock();
-        let unsettled = state.lent.len() as u64;
-        state.take_back(|_| true);
-        state.epoch = 0;
-        drop(state);
-        self.0.turn(LinkState::Closed);
+        let unsettled = self.0.lock().close(self.1);
+        self.0.version.send_modify(|version| *version += 1);
+        self.0.bell.notify_waiters();
         CloseReport { unconfirmed: 0, unsettled }
     }
 }

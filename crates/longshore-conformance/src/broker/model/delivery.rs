@@ -15,12 +15,13 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(super) struct ModelDeliveries {
     inner: Arc<Inner>,
     number: u64,
+    connection: u64,
     what: What,
 }
 
 impl ModelDeliveries {
-    pub(super) fn new(inner: Arc<Inner>, number: u64, what: What) -> Self {
-        Self { inner, number, what }
+    pub(super) fn new(inner: Arc<Inner>, number: u64, connection: u64, what: What) -> Self {
+        Self { inner, number, connection, what }
     }
 
     fn pack(&self, number: u64, item: super::state::Item, epoch: u64) -> Delivery {
@@ -57,7 +58,7 @@ impl Deliveries for ModelDeliveries {
             let rung = self.inner.bell.notified();
             {
                 let mut state = self.inner.lock();
-                if state.epoch == 0 {
+                if state.closed.contains(&self.connection) {
                     return Vec::new();
                 }
                 let handed = state.hand_out(self.number, most, self.inner.clock.monotonic());
@@ -77,7 +78,6 @@ impl Deliveries for ModelDeliveries {
     fn state(&self) -> Subscribed {
         let state = self.inner.lock();
         match state.subscribers.get(&self.number) {
-            _ if state.epoch == 0 => Subscribed::Ended,
             None => Subscribed::Ended,
             _ if !(state.link.is_up() || state.blocked.is_some()) => {
                 Subscribed::Lost { why: "away".to_owned() }

@@ -5,7 +5,7 @@ use longshore_core::broker::{
     Settled, Settlement, To, TopicName, Topology, TopologyDiff, What,
 };
 use longshore_core::{Clock, Timestamp};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Something that waits in a group.
@@ -44,6 +44,7 @@ pub(super) struct Subscriber {
     pub(super) group: GroupName,
     pub(super) prefetch: usize,
     pub(super) paused: bool,
+    pub(super) connection: u64,
 }
 
 /// Everything.
@@ -55,6 +56,8 @@ pub(super) struct State {
     pub(super) subscribers: BTreeMap<u64, Subscriber>,
     pub(super) remade: Vec<GroupName>,
     pub(super) next: u64,
+    /// Connections that were closed.
+    pub(super) closed: BTreeSet<u64>,
     pub(super) epoch: u64,
     pub(super) stale: u64,
     pub(super) reconnects: u64,
@@ -75,6 +78,7 @@ impl State {
             subscribers: BTreeMap::new(),
             remade: Vec::new(),
             next: 0,
+            closed: BTreeSet::new(),
             epoch: 1,
             stale: 0,
             reconnects: 0,
@@ -148,7 +152,12 @@ impl State {
         if taken { Ok(Receipt) } else { Err(PublishError::Unroutable { to }) }
     }
 
-    pub(super) fn subscribe(&mut self, what: &What, prefetch: usize) -> Option<u64> {
+    pub(super) fn subscribe(
+        &mut self,
+        what: &What,
+        prefetch: usize,
+        connection: u64,
+    ) -> Option<u64> {
         let number = self.number();
         let group = match what {
             What::Group(group) => group.clone(),
@@ -156,7 +165,7 @@ impl State {
         };
         let held = self.groups.get_mut(&group)?;
         held.subscriptions.push(number);
-        self.subscribers.insert(number, Subscriber { group, prefetch, paused: false });
+        self.subscribers.insert(number, Subscriber { group, prefetch, paused: false, connection });
         Some(number)
     }
 
@@ -177,6 +186,17 @@ impl State {
                 self.groups.remove(&gone.group);
             }
         }
+    }
+
+    /// A connection is closed, and its subscriptions with it; returns how much they had not settled.
+    pub(super) fn close(&mut self, connection: u64) -> u64 {
+        self.closed.insert(connection);
+        let of = |one: &(&u64, &Subscriber)| one.1.connection == connection;
+        let gone: Vec<u64> =
+            self.subscribers.iter().filter(of).map(|(number, _)| *number).collect();
+        let lent = self.lent.values().filter(|lent| gone.contains(&lent.subscription)).count();
+        gone.into_iter().for_each(|number| self.leave(number));
+        lent as u64
     }
 
     /// Everything that is with somebody of these waits again, in its old order, before what came later.
@@ -202,18 +222,18 @@ impl State {
         most: usize,
         tick: Duration,
     ) -> Vec<(u64, Item)> {
-        let away = self.epoch == 0 || !(self.link.is_up() || self.blocked.is_some());
+        let away = !(self.link.is_up() || self.blocked.is_some());
         let Some(subscriber) = self.subscribers.get(&number) else { return Vec::new() };
         let (group, prefetch) = (subscriber.group.clone(), subscriber.prefetch);
         let lent = self.lent.values().filter(|lent| lent.subscription == number).count();
         let room = most.min(prefetch.saturating_sub(lent));
         let is_paused = |number: &u64| self.subscribers.get(number).is_some_and(|one| one.paused);
-        let is_closed = subscriber.paused || away;
+        let is_shut = subscriber.paused || away || self.closed.contains(&subscriber.connection);
         let Some(held) = self.groups.get_mut(&group) else { return Vec::new() };
         let due = held.delayed.extract_if(.., |(at, _)| *at <= tick);
         held.ready.extend(due.map(|(_, item)| item).collect::<Vec<_>>());
         let first = held.subscriptions.iter().find(|there| !is_paused(there));
-        if is_closed || held.spec.single_active && first != Some(&number) {
+        if is_shut || held.spec.single_active && first != Some(&number) {
             return Vec::new();
         }
         let taken: Vec<Item> = held.ready.drain(..room.min(held.ready.len())).collect();
