@@ -156,6 +156,17 @@ pub async fn by_hand(
     Ok(all)
 }
 
+/// Opens a broker by its address alone, to measure it.
+#[doc(hidden)]
+pub fn broker(url: &str) -> Result<Arc<dyn Broker>, Error> {
+    let opened = open_broker(&config::Broker::at(url), None);
+    opened.map_err(|why| Error::Broker { name: "bench".to_owned(), why })
+}
+
+#[cfg(feature = "rabbitmq")]
+#[doc(hidden)]
+pub use longshore_rabbitmq::raw::Raw as RawMessages;
+
 /// Removes everything that a store on a database has there; does nothing to one that keeps files.
 #[doc(hidden)]
 pub async fn erase(url: &str) -> Result<(), Error> {
