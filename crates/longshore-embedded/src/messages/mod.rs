@@ -7,10 +7,12 @@
 //! cursor into that order, what it has handed out and not settled, and what waits for a later attempt. Who holds a hand-out is
 //! known in memory alone: after the death of the process everything that was held is handed out again.
 
+mod aside;
 mod broker;
 mod collect;
 mod declare;
 mod deliveries;
+mod found;
 mod group;
 mod hand;
 mod held;

@@ -2,49 +2,22 @@
 //!
 //! First what is handed out again, then later attempts that are due, then what nobody had yet; each in order.
 
+use super::found::{FRESH, Found, find};
 use super::group::{Group, Held, Holder};
 use super::hand::{Hand, Item, Place};
 use super::log::Log;
 use super::route::Way;
-use super::{GroupId, Position, parcel};
+use super::{GroupId, Position};
 use crate::error::Trouble;
-use longshore_core::broker::{Dead, Envelope, Origin, TopicName};
-use longshore_core::{FaultClass, Timestamp};
-use rusqlite::{Connection, Row};
+use longshore_core::Timestamp;
+use longshore_core::broker::TopicName;
+use rusqlite::Connection;
 use std::sync::Arc;
 
 /// Rows of others that a round passes over in search of a group's own.
 const STEPS: usize = 4_096;
 /// Bytes of payloads that a round reads for a group: so that others have their turn.
 const BYTES: usize = 8 << 20;
-
-const AGAIN: &str = "SELECT m.position, m.topic, m.only, m.payload, coalesce(r.headers, m.headers)
-                     FROM messages m LEFT JOIN retries r ON r.grp = ?2 AND r.position = m.position
-                     WHERE m.position = ?1";
-const FRESH: &str = "SELECT position, topic, only, payload, headers FROM messages
-                     WHERE position > ?1 ORDER BY position";
-
-/// A message as the file has it.
-struct Found {
-    position: Position,
-    topic: Option<String>,
-    only: Option<GroupId>,
-    envelope: Envelope,
-    /// Its headers are lost.
-    damaged: bool,
-}
-
-impl Found {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let payload = bytes::Bytes::copy_from_slice(row.get_ref(3)?.as_blob().unwrap_or_default());
-        let headers = row.get_ref(4)?.as_str_or_null().ok();
-        let headers = headers.and_then(|headers| parcel::unpack(headers).ok());
-        let damaged = headers.is_none();
-        let envelope = Envelope { headers: headers.unwrap_or_default(), payload };
-        let (position, topic, only) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(Self { position, topic, only, envelope, damaged })
-    }
-}
 
 /// What a group hands out in one round.
 #[derive(Default)]
@@ -229,61 +202,6 @@ impl Log {
         let topic = found.topic.as_deref().and_then(|topic| TopicName::new(topic).ok());
         lot.add(hand, Item { place, envelope: found.envelope, topic, count, redelivered });
         Ok(())
-    }
-
-    /// Puts among the dead letters what is damaged, or was handed out too often without an end.
-    fn put_aside(
-        &mut self,
-        db: &Connection,
-        now: Timestamp,
-        group: &mut Group,
-        found: Found,
-    ) -> Result<(), Trouble> {
-        let position = found.position;
-        let dead = if found.damaged {
-            tracing::error!(group = %group.name, position, "the headers of a message are lost: it was set aside; check the disk");
-            self.set_aside += 1;
-            let reason = "the file has lost the headers of this message".to_owned();
-            Dead { class: FaultClass::BadData, reason }
-        } else {
-            tracing::warn!(group = %group.name, position, "a message was handed out too often and never settled: it was set aside");
-            let count = group.find(position).map_or(0, |held| held.count);
-            let reason = format!("it was handed out {count} times and never settled");
-            Dead { class: FaultClass::Crash, reason }
-        };
-        let topic = found.topic.as_deref().and_then(|topic| TopicName::new(topic).ok());
-        let group_name = Some(group.name.clone());
-        let origin = Origin { topic, group: group_name, message_id: None, position: None };
-        let letter = found.envelope.dead_letter(&origin, &dead, now);
-        if let Some(name) = &group.dead {
-            let dead = self.dead_group(db, name)?;
-            let headers = parcel::pack(&letter.headers);
-            let from = (found.topic.as_deref(), dead);
-            self.put_before(db, now, from, headers.as_deref(), &letter.payload)?;
-            self.more = true;
-        }
-        self.forget(db, group, position)
-    }
-
-    /// The file has lost a message: the others go on.
-    fn lose(
-        &mut self,
-        db: &Connection,
-        group: &mut Group,
-        position: Position,
-    ) -> Result<(), Trouble> {
-        tracing::error!(group = %group.name, position, "a message is lost; check the disk");
-        self.set_aside += 1;
-        self.forget(db, group, position)
-    }
-}
-
-fn find(db: &Connection, group: GroupId, position: Position) -> Result<Option<Found>, Trouble> {
-    let mut select = db.prepare_cached(AGAIN)?;
-    let mut rows = select.query((position, group))?;
-    match rows.next()? {
-        Some(row) => Ok(Some(Found::read(row)?)),
-        None => Ok(None),
     }
 }
 
