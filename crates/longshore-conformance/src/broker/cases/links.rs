@@ -309,7 +309,9 @@ async fn ten_bounces_need_no_hand(t: Bench) {
         t.faults().kill();
         t.faults().start();
         let back = Instant::now();
-        works(&t, &mut receiving, &bounce.to_string()).await;
+        t.publish_patiently("a", &bounce.to_string()).await;
+        // An acknowledgement at the moment of a kill may be forgotten.
+        while receiving.take(1).await != [bounce.to_string()] {}
         assert!(back.elapsed() < secs(10), "bounce {bounce} took {:?}", back.elapsed());
     }
 }
