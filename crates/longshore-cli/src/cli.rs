@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::{
     bench, completions, config, conformance, dead_letters, dev, doctor, enqueue, explain, key, log,
 };
-use crate::{man, queues, schedules, serve, tasks, worker, workers};
+use crate::{consumers, man, queues, schedules, serve, tasks, worker, workers};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// A task queue and its workers in one process
@@ -47,6 +47,9 @@ enum Command {
     /// Looks at schedules, makes them, holds them back
     #[command(subcommand)]
     Schedules(schedules::Schedules),
+    /// Looks at who receives messages, holds them back, and says how their policy is kept
+    #[command(subcommand)]
+    Consumers(consumers::Consumers),
     /// Looks at who runs tasks, and asks them to begin nothing new
     #[command(subcommand)]
     Workers(workers::Workers),
@@ -83,6 +86,7 @@ impl Cli {
         match self.command {
             Command::Dev(dev) => dev.run().map(|()| Exit::Fine),
             Command::Serve(serve) => serve.run().map(|()| Exit::Fine),
+            Command::Consumers(consumers) => consumers.run(),
             Command::Workers(workers) => workers.run(),
             Command::Worker(worker) => worker.run().map(|()| Exit::Fine),
             Command::Bench(bench) => bench.run().map(|()| Exit::Fine),

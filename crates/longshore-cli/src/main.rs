@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod confirm;
 mod conformance;
+mod consumers;
 mod dead_letters;
 mod demo;
 mod dev;

@@ -129,6 +129,11 @@ impl RetryPolicy {
         (n < self.max_attempts).then(|| self.nominal(n))
     }
 
+    /// Returns the longest pause after attempt `n` (from 1), jitter included, or nothing if it was the last.
+    pub fn longest_after(&self, n: u32) -> Option<Duration> {
+        (n < self.max_attempts).then(|| self.thrown(n, u64::MAX))
+    }
+
     fn nominal(&self, n: u32) -> Duration {
         let n = n.max(1);
         let pause = match &self.backoff {

@@ -58,6 +58,8 @@ impl Policy {
 
 use Policy::Public;
 const ENQUEUE: Policy = Policy::Role(Role::Enqueue);
+/// Topics belong to no queue.
+const WHOLE_ENQUEUE: Policy = Policy::Whole(Role::Enqueue);
 const READ: Policy = Policy::Role(Role::Read);
 const WORK: Policy = Policy::Role(Role::Work);
 const OPERATE: Policy = Policy::Role(Role::Operate);
@@ -110,6 +112,15 @@ pub const POLICIES: &[(Method, &str, Policy)] = &[
     (Method::POST, "/v1/schedules/{id}/pause", OPERATE),
     (Method::POST, "/v1/schedules/{id}/resume", OPERATE),
     (Method::GET, "/v1/schedules/{id}/next", READ),
+    (Method::POST, "/v1/brokers/{broker}/topics/{topic}/messages", WHOLE_ENQUEUE),
+    (Method::GET, "/v1/consumers", WHOLE_OPERATE),
+    (Method::POST, "/v1/consumers", WHOLE_ADMIN),
+    (Method::GET, "/v1/consumers/{name}", WHOLE_OPERATE),
+    (Method::PATCH, "/v1/consumers/{name}", WHOLE_ADMIN),
+    (Method::DELETE, "/v1/consumers/{name}", WHOLE_ADMIN),
+    (Method::POST, "/v1/consumers/{name}/pause", WHOLE_ADMIN),
+    (Method::POST, "/v1/consumers/{name}/resume", WHOLE_ADMIN),
+    (Method::GET, "/v1/consumers/{name}/explain", WHOLE_OPERATE),
     (Method::GET, "/v1/dead-letters", READ),
     (Method::GET, "/v1/dead-letters/groups", READ),
     (Method::POST, "/v1/dead-letters/retry", OPERATE),

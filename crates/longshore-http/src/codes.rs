@@ -88,6 +88,10 @@ codes! {
     NO_SCHEDULE = 40411, "No such schedule";
     /// There is no worker of that name.
     NO_WORKER = 40412, "No such worker";
+    /// There is no broker of that name.
+    NO_BROKER = 40421, "No such broker";
+    /// There is no consumer of that name.
+    NO_CONSUMER = 40422, "No such consumer";
     /// The path exists, but not with this method.
     WRONG_METHOD = 40501, "The method is not allowed here";
     /// The body came too slowly.
@@ -114,6 +118,8 @@ codes! {
     BAD_CODING = 41502, "The content coding is not supported";
     /// The idempotency key was used with another body.
     KEY_REUSED = 42201, "The idempotency key was used with another body";
+    /// No group gets what is published there.
+    UNROUTABLE = 42202, "Nobody would receive it";
     /// So many tasks wait in the queue that no more are taken in.
     BACKLOG_FULL = 42901, "The backlog is full";
     /// An address showed too many wrong keys.
@@ -122,12 +128,18 @@ codes! {
     INTERNAL = 50001, "Something broke inside";
     /// It may or may not have been done.
     UNKNOWN_OUTCOME = 50002, "The outcome is unknown";
+    /// A broker says no for good.
+    BROKER_REFUSES = 50201, "The broker refuses";
     /// The store cannot be reached at the moment.
     STORE_AWAY = 50301, "The store is unavailable";
     /// The server is stopping.
     STOPPING = 50302, "The server is stopping";
     /// The store cannot go on in this process.
     STORE_CLOSED = 50303, "The store is closed";
+    /// A broker cannot be reached, or takes nothing in.
+    BROKER_AWAY = 50304, "The broker is unavailable";
+    /// A message may or may not have been stored by its broker.
+    UNCONFIRMED = 50305, "The broker did not confirm";
     /// There is no room left.
     FULL = 50701, "The store is full";
 }

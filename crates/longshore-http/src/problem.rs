@@ -76,7 +76,8 @@ impl Problem {
         self
     }
 
-    fn retry_after(self) -> Self {
+    /// Says that it is worth another try later.
+    pub(crate) fn retry_after(self) -> Self {
         self.header(header::RETRY_AFTER, RETRY_AFTER.to_string())
     }
 

@@ -97,6 +97,28 @@ impl RabbitMq {
     }
 }
 
+/// Returns what a server of that version can do.
+fn can(server: &crate::greeting::Server, max_payload: usize) -> Capabilities {
+    Capabilities {
+        server: server.to_string(),
+        durability: Durability::Disk,
+        tells_unroutable: true,
+        wildcards: true,
+        ordered: true,
+        single_active: true,
+        broadcast: true,
+        retry: Some(Pause::Ladder { rungs: &RUNGS }),
+        atomic_retry: false,
+        dead_letters: true,
+        free_release: server.is_at_least(FREE_RELEASE.0, FREE_RELEASE.1),
+        counts_hand_outs: true,
+        settle_within: Some(SETTLE_WITHIN),
+        extend: false,
+        inspects_in_flight: false,
+        max_payload,
+    }
+}
+
 impl std::fmt::Debug for RabbitMq {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RabbitMq").field("link", &self.link()).finish_non_exhaustive()
@@ -110,24 +132,7 @@ impl Broker for RabbitMq {
         if let Some(live) = self.office.consume.live() {
             *probed = live.connection.server();
         }
-        Capabilities {
-            server: probed.to_string(),
-            durability: Durability::Disk,
-            tells_unroutable: true,
-            wildcards: true,
-            ordered: true,
-            single_active: true,
-            broadcast: true,
-            retry: Some(Pause::Ladder { rungs: &RUNGS }),
-            atomic_retry: false,
-            dead_letters: true,
-            free_release: probed.is_at_least(FREE_RELEASE.0, FREE_RELEASE.1),
-            counts_hand_outs: true,
-            settle_within: Some(SETTLE_WITHIN),
-            extend: false,
-            inspects_in_flight: false,
-            max_payload: self.max_payload,
-        }
+        can(&probed, self.max_payload)
     }
 
     async fn declare(&self, topology: &Topology, mode: DeclareMode) -> Result<TopologyDiff> {
@@ -255,5 +260,39 @@ impl Drop for RabbitMq {
         self.closing.send_replace(Wish::End);
         self.office.consume.close();
         self.publish.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::can;
+    use crate::greeting::Server;
+    use crate::options::Options;
+
+    /// The table of `docs/rabbitmq.md`.
+    fn table() -> String {
+        let of = |version: &str| {
+            let server = Server { product: "RabbitMQ".to_owned(), version: version.to_owned() };
+            can(&server, Options::new(["amqp://localhost"]).max_payload).rows()
+        };
+        let mut table = "| | before 4.3 | 4.3 and later |\n|---|---|---|\n".to_owned();
+        for ((what, old), (_, new)) in of("3.10.8").iter().zip(of("4.3.0")) {
+            table.push_str(&format!("| {what} | {old} | {new} |\n"));
+        }
+        table
+    }
+
+    #[test]
+    fn the_document_says_what_it_can_do() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rabbitmq.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let (begin, end) = ("<!-- capabilities -->\n", "<!-- end -->");
+        let (head, rest) = page.split_once(begin).unwrap();
+        let (shown, tail) = rest.split_once(end).unwrap();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, format!("{head}{begin}{}{end}{tail}", table())).unwrap();
+        } else {
+            assert_eq!(shown, table(), "UPDATE=1 writes it anew");
+        }
     }
 }

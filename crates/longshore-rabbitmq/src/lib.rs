@@ -30,6 +30,8 @@ mod mismatch;
 mod names;
 mod options;
 mod publisher;
+#[doc(hidden)]
+pub mod raw;
 mod reader;
 mod request;
 mod sending;

@@ -2,7 +2,9 @@
 
 use crate::error::OpenError;
 use crate::tls::Tls;
+use longshore_core::Span;
 use longshore_core::broker::Reconnect;
+use longshore_core::span::BadSpan;
 use std::time::Duration;
 
 /// How the broker is opened.
@@ -37,6 +39,33 @@ impl Options {
         }
     }
 
+    /// Takes options as they are written in a configuration: `exchange`, `max_payload` (bytes), `idle` (a duration)
+    /// and `name`.
+    pub fn set(&mut self, options: &longshore_core::broker::Options) -> Result<(), OpenError> {
+        for (name, value) in options {
+            match name.as_str() {
+                "exchange" => self.exchange.clone_from(value),
+                "name" => self.name.clone_from(value),
+                "max_payload" => {
+                    let bad = |_| wrong("max_payload", "must be a number of bytes");
+                    self.max_payload = value.parse().map_err(bad)?;
+                }
+                "idle" => {
+                    let span: Span =
+                        value.parse().map_err(|bad: BadSpan| wrong("idle", &bad.to_string()))?;
+                    self.idle = span.0;
+                }
+                other => {
+                    let why = format!(
+                        "no option {other:?}; there are: exchange, max_payload, idle, name"
+                    );
+                    return Err(wrong("rabbitmq", &why));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Reads every address.
     pub(crate) fn addresses(&self) -> Result<Vec<Address>, OpenError> {
         let addresses: Vec<_> =
@@ -50,6 +79,10 @@ impl Options {
         }
         Ok(addresses)
     }
+}
+
+fn wrong(option: &'static str, why: &str) -> OpenError {
+    OpenError::BadOption { option, why: why.to_owned() }
 }
 
 impl std::fmt::Debug for Options {

@@ -1,27 +1,51 @@
 //! The brokers of this process, each a component of its own.
 
 use crate::supervisor::{Component, ComponentError, Deadline, Life, Policy, Stopped};
-use longshore_core::broker::Broker;
+use crate::telemetry::Telemetry;
+use longshore_core::broker::{Broker, DeclareMode, LinkReport, LinkState};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long closing one may take, whatever the deadline: confirms may be under way.
 const CLOSING: Duration = Duration::from_secs(5);
+/// Between two looks at what changes without a word: what is unconfirmed.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Brokers, by the names that the configuration gives them. Cloning gives another handle.
 #[derive(Debug, Clone, Default)]
-pub struct Brokers(Arc<BTreeMap<Arc<str>, Arc<dyn Broker>>>);
+pub struct Brokers(Arc<BTreeMap<Arc<str>, Named>>);
+
+#[derive(Debug, Clone)]
+struct Named {
+    broker: Arc<dyn Broker>,
+    declare: DeclareMode,
+}
 
 impl Brokers {
     /// Returns the broker of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Broker>> {
-        self.0.get(name)
+        self.0.get(name).map(|named| &named.broker)
+    }
+
+    /// Returns what is done about what a broker does not have. Default: it is created.
+    pub fn declare_mode(&self, name: &str) -> DeclareMode {
+        self.0.get(name).map(|named| named.declare).unwrap_or_default()
+    }
+
+    /// Sets that for one of them.
+    #[must_use]
+    pub fn with_declare_mode(self, name: &str, declare: DeclareMode) -> Self {
+        let mut all = Arc::unwrap_or_clone(self.0);
+        if let Some(named) = all.get_mut(name) {
+            named.declare = declare;
+        }
+        Self(Arc::new(all))
     }
 
     /// Returns all of them with their names.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<dyn Broker>)> {
-        self.0.iter()
+        self.0.iter().map(|(name, named)| (name, &named.broker))
     }
 
     /// Returns whether there are none.
@@ -30,9 +54,13 @@ impl Brokers {
     }
 
     /// Returns them as components: what publishes or receives stops before them.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = Arc<dyn Component>> {
-        self.0.iter().map(|(name, broker)| {
-            let part = Connected { name: component(name), broker: broker.clone() };
+    pub(crate) fn parts(
+        &self,
+        telemetry: &Arc<Telemetry>,
+    ) -> impl Iterator<Item = Arc<dyn Component>> {
+        self.iter().map(|(name, broker)| {
+            let (broker, telemetry) = (broker.clone(), telemetry.clone());
+            let part = Connected { name: component(name), of: name.clone(), broker, telemetry };
             Arc::new(part) as Arc<dyn Component>
         })
     }
@@ -40,20 +68,23 @@ impl Brokers {
 
 impl FromIterator<(Arc<str>, Arc<dyn Broker>)> for Brokers {
     fn from_iter<I: IntoIterator<Item = (Arc<str>, Arc<dyn Broker>)>>(all: I) -> Self {
-        Self(Arc::new(all.into_iter().collect()))
+        let named = |broker| Named { broker, declare: DeclareMode::default() };
+        Self(Arc::new(all.into_iter().map(|(name, broker)| (name, named(broker))).collect()))
     }
 }
 
 /// Returns the name of a broker's component, which is also its name in `/health`.
-pub(crate) fn component(broker: &str) -> String {
+pub fn component(broker: &str) -> String {
     format!("broker.{broker}")
 }
 
 /// A broker: connects by itself, and comes back by itself, so that starting it cannot fail. Closed after
-/// everything that uses it.
+/// everything that uses it. It counts as ready while it is away: what needs it begins, and waits.
 struct Connected {
     name: String,
+    of: Arc<str>,
     broker: Arc<dyn Broker>,
+    telemetry: Arc<Telemetry>,
 }
 
 #[async_trait::async_trait]
@@ -66,16 +97,82 @@ impl Component for Connected {
         Policy { grace: CLOSING, ..Policy::default() }
     }
 
-    async fn start(&self, _: Life) -> Result<(), ComponentError> {
+    async fn start(&self, life: Life) -> Result<(), ComponentError> {
+        let (of, broker, telemetry) =
+            (self.of.clone(), self.broker.clone(), self.telemetry.clone());
+        let stop = life.token();
+        life.spawn(async move {
+            let watching = watch(&of, &*broker, &telemetry);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = watching => {}
+            }
+            Ok(())
+        });
         Ok(())
     }
 
     async fn stop(&self, _: Deadline) -> Result<Stopped, ComponentError> {
         let report = self.broker.close(CLOSING).await;
+        self.telemetry.link(&self.of, &self.broker.link());
         if report.unconfirmed > 0 {
             let unconfirmed = report.unconfirmed;
             tracing::warn!(component = %self.name, unconfirmed, "closed before all was confirmed");
         }
         Ok(Stopped { cleaned: vec!["closed".into()], given_back: report.unsettled })
+    }
+}
+
+/// Shows how a connection is, and tells each change once; never ends.
+async fn watch(name: &str, broker: &dyn Broker, telemetry: &Telemetry) {
+    let mut link = broker.link();
+    let mut told = None;
+    loop {
+        telemetry.link(name, &link);
+        tell(name, &link, &mut told);
+        link = tokio::select! {
+            changed = broker.link_changed(link.version) => changed,
+            () = tokio::time::sleep(LOOK) => broker.link(),
+        };
+    }
+}
+
+/// What was told last: the word of the state, and why it is so.
+type Told = Option<(&'static str, String)>;
+
+fn tell(broker: &str, link: &LinkReport, told: &mut Told) {
+    let why = match &link.state {
+        LinkState::Connecting { why } => why.clone().unwrap_or_default(),
+        LinkState::Up { server } => server.clone(),
+        LinkState::Blocked { why } | LinkState::Lost { why, .. } | LinkState::GivenUp { why } => {
+            why.clone()
+        }
+        LinkState::Closed => String::new(),
+    };
+    let news = Some((link.state.word(), why));
+    if *told == news {
+        return;
+    }
+    *told = news;
+    match &link.state {
+        LinkState::Connecting { why: None } => {
+            tracing::info!(broker, "the broker is being connected")
+        }
+        LinkState::Connecting { why: Some(why) } => {
+            tracing::warn!(broker, %why, "the broker cannot be reached; it is tried again");
+        }
+        LinkState::Up { server } => {
+            tracing::info!(broker, %server, reconnects = link.reconnects, "the broker is connected");
+        }
+        LinkState::Blocked { why } => {
+            tracing::warn!(broker, %why, "the broker takes nothing in at the moment");
+        }
+        LinkState::Lost { why, tries } => {
+            tracing::warn!(broker, %why, tries, "the broker is lost; it is tried again");
+        }
+        LinkState::GivenUp { why } => {
+            tracing::error!(broker, %why, "the broker is given up: look at its address, its credentials and its rights, then start again");
+        }
+        LinkState::Closed => tracing::debug!(broker, "the broker is closed"),
     }
 }

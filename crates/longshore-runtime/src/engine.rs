@@ -2,10 +2,12 @@
 
 use crate::brokers::Brokers;
 use crate::consumer::{Context, Ends, Executor, Running};
+use crate::handler::BoxHandler;
 use crate::intake::Intake;
 use crate::layers::{Stack, standard};
 use crate::link::Outside;
 use crate::live::Live;
+use crate::messages::{Checked, Consumers, NoBroker, Part, consuming};
 use crate::notify::Hub;
 use crate::parts::{self, Roles};
 use crate::queues::Queues;
@@ -84,6 +86,8 @@ pub struct Options {
     pub hooks: Vec<Hook>,
     /// What carries tasks and messages.
     pub brokers: Brokers,
+    /// Who receives messages, and what is done with them. Not in a process that does not consume.
+    pub consumers: Vec<(Checked, BoxHandler)>,
 }
 
 impl Options {
@@ -102,6 +106,7 @@ impl Options {
             components: Vec::new(),
             hooks: Vec::new(),
             brokers: Brokers::default(),
+            consumers: Vec::new(),
         }
     }
 }
@@ -128,6 +133,9 @@ pub enum EngineError {
     /// The components do not fit together.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// A consumer names no broker that there is.
+    #[error(transparent)]
+    Consumer(#[from] NoBroker),
 }
 
 /// Why everything must stop.
@@ -145,7 +153,7 @@ pub enum Failed {
 ///
 /// Its parts are [components](Component) of one [`Supervisor`]: `store`, the duties `due`, `cron`,
 /// `rescuer`, `expiry`, `pruner` and `health`, the `recorder`, the `handlers`, the `watchdog`, each broker as `broker.NAME`
-/// and, if it runs tasks, `fetch`.
+/// and, if it runs tasks, `fetch` and each consumer of messages as `consumer.NAME`.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Inner>);
 
@@ -156,6 +164,7 @@ struct Inner {
     queues: Queues,
     schedules: Arc<Schedules>,
     outside: Outside,
+    consumers: Consumers,
     context: Arc<Context>,
     layers: Stack,
     supervisor: Supervisor,
@@ -217,6 +226,14 @@ impl Engine {
             telemetry.clone(),
             clock,
         ));
+        let consuming = match consume {
+            true => consuming(options.consumers, &context, &layers)?,
+            false => Vec::new(),
+        };
+        let consumers = Consumers::new(consuming.iter().cloned());
+        for one in consuming {
+            parts = parts.component(Arc::new(Part::new(one)) as Arc<dyn Component>);
+        }
         let roles = Roles { consume, upkeep: options.upkeep };
         for part in parts::of(&context, &schedules, retention, &health, roles) {
             parts = parts.component(part);
@@ -244,6 +261,7 @@ impl Engine {
             queues,
             schedules,
             outside: Outside::new(context.clone()),
+            consumers,
             intake,
             context,
             layers,
@@ -329,6 +347,11 @@ impl Engine {
     /// Returns what carries tasks and messages.
     pub fn brokers(&self) -> &Brokers {
         &self.0.context.brokers
+    }
+
+    /// Returns who receives messages here.
+    pub fn consumers(&self) -> &Consumers {
+        &self.0.consumers
     }
 
     /// Returns where ends are told.

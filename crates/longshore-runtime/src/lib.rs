@@ -15,6 +15,7 @@ pub mod intake;
 pub mod layers;
 pub mod link;
 pub mod live;
+pub mod messages;
 pub mod nearest;
 pub mod notify;
 pub mod outgoing;

@@ -34,7 +34,7 @@ pub(crate) fn of(
     let attempts = TaskTracker::new();
     let mut parts: Vec<Arc<dyn Component>> =
         vec![Arc::new(Kept { store: cx.store.clone(), worker: cx.worker.clone() })];
-    parts.extend(cx.brokers.parts());
+    parts.extend(cx.brokers.parts(&cx.telemetry));
     if consume {
         let (context, started_at) = (cx.clone(), cx.clock.now());
         let announcer = component(move || Announcer { context: context.clone(), started_at });

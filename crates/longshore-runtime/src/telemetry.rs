@@ -3,6 +3,8 @@
 //! Each runtime has its own registry: two in one process do not meet. Label values come from
 //! names that were checked, never from raw requests.
 
+mod messages;
+
 use crate::drain::Drain;
 use crate::layers::ENDINGS;
 use crate::schedules::Slot;
@@ -61,6 +63,9 @@ struct Became {
     became: &'static str,
 }
 
+use messages::Messages;
+pub(crate) use messages::{Consuming, How};
+
 type Times = Family<Sort, Histogram, fn() -> Histogram>;
 
 /// The handles of one (queue, kind), found once.
@@ -95,6 +100,7 @@ pub struct Telemetry {
     component_ready: Family<Named, Gauge>,
     component_restarts: Family<Named, Gauge>,
     kinds: RwLock<HashMap<(QueueName, KindName), Arc<PerKind>>>,
+    messages: Messages,
 }
 
 impl Default for Telemetry {
@@ -117,6 +123,7 @@ impl Default for Telemetry {
             component_ready: Family::default(),
             component_restarts: Family::default(),
             kinds: RwLock::default(),
+            messages: Messages::default(),
             registry: Mutex::default(),
         };
         // The crate appends `_total` and the unit to the names.
@@ -183,6 +190,7 @@ impl Default for Telemetry {
             "How often a component was started again",
             telemetry.component_restarts.clone(),
         );
+        telemetry.messages.register(&mut registry);
         *telemetry.registry.lock().unwrap_or_else(PoisonError::into_inner) = registry;
         telemetry
     }

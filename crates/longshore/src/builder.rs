@@ -1,20 +1,24 @@
 //! Putting a service together. Nothing happens before [`Builder::start`], which is the one place
 //! where the parts meet.
 
-use crate::composition::{Code, plans, registry};
-use crate::config::{Config, Sources};
+use crate::brokers::{Carrier, check_all, open_all};
+use crate::composition::{Code, consumers, plans, registry};
+use crate::config::{self, Config, Sources};
+use crate::drivers::Kept;
 use crate::export::{self, Opened};
 use crate::guards::Guards;
 use crate::reload::{InForce, Reloader};
 use crate::service::{Ended, Service, Signals, Started};
 use crate::{Error, drivers, waiting};
 use axum::Router;
+use longshore_core::broker::Broker;
 use longshore_core::queue::QueueSettings;
 use longshore_core::store::{Hold, Retention, Store};
 use longshore_core::{KindName, QueueName};
 use longshore_http::{BindError, ConfigView, Door, DoorOptions};
 use longshore_runtime::handler::{BoxHandler, HandlerFn, MissingState, States, boxed};
 use longshore_runtime::layers::{Layer, Stack};
+use longshore_runtime::messages::{Consumer, outbox};
 use longshore_runtime::supervisor::{Component, Hook, StartError, StopReport};
 use longshore_runtime::{Engine, Failed, Kind, Options, Plan};
 use std::fmt;
@@ -34,9 +38,11 @@ type Told = Box<dyn FnOnce(&Config) + Send>;
 /// A service that is being put together.
 pub struct Builder {
     store: Place,
+    brokers: Vec<(String, Carrier)>,
     door: DoorOptions,
     retention: Retention,
     handlers: Vec<(String, Make, Adjust)>,
+    consumers: Vec<(String, Consumer, Make)>,
     queues: Vec<(String, QueueSettings)>,
     states: States,
     routes: Vec<Routes>,
@@ -82,9 +88,11 @@ impl fmt::Debug for Builder {
 pub fn builder() -> Builder {
     Builder {
         store: Place::Url("embedded:./longshore-data".into()),
+        brokers: Vec::new(),
         door: DoorOptions::default(),
         retention: Retention::default(),
         handlers: Vec::new(),
+        consumers: Vec::new(),
         queues: Vec::new(),
         states: States::default(),
         routes: Vec::new(),
@@ -109,6 +117,19 @@ impl Builder {
     /// Keeps tasks in a store that is open already.
     pub fn open_store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Place::Open(store);
+        self
+    }
+
+    /// Connects to a broker, which consumers and the API know by this name. `embedded:` means topics of the store itself.
+    /// It may be away: the connection comes up, and comes back, by itself.
+    pub fn broker(mut self, name: impl Into<String>, url: &str) -> Self {
+        self.brokers.push((name.into(), Carrier::At(config::Broker::at(url))));
+        self
+    }
+
+    /// Uses a broker that is open already, and closes it in the end.
+    pub fn open_broker(mut self, name: impl Into<String>, broker: Arc<dyn Broker>) -> Self {
+        self.brokers.push((name.into(), Carrier::Open(broker)));
         self
     }
 
@@ -178,6 +199,41 @@ impl Builder {
     pub fn boxed_handler(mut self, kind: impl Into<String>, handler: BoxHandler) -> Self {
         let make = Box::new(move |_: &States| Ok(handler));
         self.handlers.push((kind.into(), make, Box::new(|kind| kind)));
+        self
+    }
+
+    /// Runs `function` for each message that `consumer` gets. It takes what handlers of tasks take, and a
+    /// [`Message`](crate::handler::Message) besides.
+    ///
+    /// ```
+    /// use longshore::handler::{HandlerError, Message, Payload};
+    /// use longshore::messages::Consumer;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Order { id: u64 }
+    ///
+    /// async fn ship(Payload(order): Payload<Order>, message: Message) -> Result<(), HandlerError> {
+    ///     println!("{} from {:?}", order.id, message.topic());
+    ///     Ok(())
+    /// }
+    ///
+    /// let orders = Consumer::topic("orders.*").broker("main").parallel(32);
+    /// let builder = longshore::builder()
+    ///     .broker("main", "amqp://guest:guest@127.0.0.1:5672/%2f")
+    ///     .consumer("shipping", orders, ship);
+    /// ```
+    pub fn consumer<F, Args>(
+        mut self,
+        name: impl Into<String>,
+        consumer: Consumer,
+        function: F,
+    ) -> Self
+    where
+        F: HandlerFn<Args>,
+        Args: 'static,
+    {
+        let make = Box::new(move |states: &States| boxed(function, &states.for_messages()));
+        self.consumers.push((name.into(), consumer, make));
         self
     }
 
@@ -355,8 +411,14 @@ impl Builder {
         let code = self.code()?;
         let names: Vec<KindName> = code.kinds.iter().map(|kind| kind.name.clone()).collect();
         let exported = self.export.then(export::name).transpose()?;
-        let sources =
-            sources.map(|sources| sources.kinds_in_code(names.into_iter().chain(exported.clone())));
+        let coded = code.consumers.iter().map(|(name, ..)| name.clone());
+        let carriers = self.brokers.iter().map(|(name, _)| name.clone());
+        let sources = sources.map(|sources| {
+            sources
+                .kinds_in_code(names.into_iter().chain(exported.clone()))
+                .consumers_in_code(coded)
+                .brokers_in_code(carriers)
+        });
         let config = match &sources {
             Some(sources) => Some(read(sources.clone()).await?),
             None => None,
@@ -371,7 +433,8 @@ impl Builder {
         if let Some(name) = exported {
             code.kinds.push(export::kind(name, self.folder(), opened.clone())?);
         }
-        let registry = registry(&code, config.as_ref())?;
+        let consumers = consumers(&code, config.as_ref())?;
+        let mut registry = registry(&code, config.as_ref())?;
         let guards = match config.clone() {
             Some(config) if self.door_opens => guards_of(config).await?,
             _ => Guards::default(),
@@ -383,25 +446,44 @@ impl Builder {
             self.door.check().map_err(BindError::from)?;
         }
         let linked = matches!(self.store, Place::Linked(_));
-        let (store, shown) = match self.store {
+        let at = match &self.store {
+            Place::Url(url) => Some(url.as_str()),
+            Place::Open(_) | Place::Linked(_) => None,
+        };
+        check_all(&self.brokers, config.as_ref(), at)?;
+        let (kept, shown) = match self.store {
             Place::Url(url) => {
                 let shown = drivers::shown(&url);
                 match signals.filter(|_| drivers::is_elsewhere(&url)) {
-                    None => (drivers::open(&url).await?, shown),
+                    None => (drivers::open_kept(&url).await?, shown),
                     Some(signals) => match waiting::open(&url, signals).await? {
-                        Some(store) => (store, shown),
+                        Some(store) => (Kept::from(store), shown),
                         None => return Ok(None),
                     },
                 }
             }
-            Place::Open(store) | Place::Linked(store) => (store, String::new()),
+            Place::Open(store) | Place::Linked(store) => (Kept::from(store), String::new()),
         };
+        let Kept { store, topics } = kept;
         if signals.is_some_and(Signals::are_here) {
             store.close().await.map_err(Failed::Store)?;
             return Ok(None);
         }
         // Nobody else has it.
         let _ = opened.set(store.clone());
+        let brokers = match open_all(self.brokers, config.as_ref(), topics.as_ref()) {
+            Ok(brokers) => brokers,
+            Err(error) => {
+                store.close().await.map_err(Failed::Store)?;
+                return Err(error);
+            }
+        };
+        if !brokers.is_empty() {
+            let name = outbox::KIND.to_owned();
+            let kind = outbox::kind(&brokers).map_err(|why| Error::Name { name, why })?;
+            registry.add(kind.clone());
+            code.kinds.push(kind);
+        }
         let options = Options {
             retention: self.retention,
             consume: self.consume,
@@ -410,6 +492,8 @@ impl Builder {
             layers: self.layers,
             components: self.components,
             hooks: self.hooks,
+            brokers,
+            consumers,
             ..Options::new(store.clone(), registry)
         };
         let engine = Engine::start(options)?;
@@ -459,6 +543,12 @@ impl Builder {
             let handler = make(&self.states);
             let handler = handler.map_err(|source| Error::Handler { kind: name, source })?;
             code.kinds.push(adjust(Kind::new(kind, handler)));
+        }
+        for (name, consumer, make) in std::mem::take(&mut self.consumers) {
+            let handler = make(&self.states);
+            let kind = name.clone();
+            let handler = handler.map_err(|source| Error::Handler { kind, source })?;
+            code.consumers.push((name, consumer, handler));
         }
         Ok(code)
     }

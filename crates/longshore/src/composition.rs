@@ -1,25 +1,29 @@
 //! From what the code brings and what the configuration says to kinds and queues: the one place
 //! for the start and for every reload.
 
+use crate::Error;
+use crate::brokers::check_configured;
 use crate::config::{self, Config, ConfigError, Runner};
 use crate::guards::Guards;
 use longshore_core::queue::QueueSettings;
-use longshore_core::rule::{ErrorMatch, ErrorRule, Then};
 use longshore_core::{Clock, KindName, QueueName, Span, SystemClock};
 use longshore_runtime::exec;
 use longshore_runtime::handler::BoxHandler;
 use longshore_runtime::handler::remote::command::{CommandSpec, command};
 use longshore_runtime::handler::remote::push::{PushSpec, push};
 use longshore_runtime::intake::validate;
+use longshore_runtime::messages::{BadConsumer, Checked, Consumer};
 use longshore_runtime::schema::Schema;
 use longshore_runtime::signature::Secret;
 use longshore_runtime::{Kind, Plan, Registry};
+use std::time::Duration;
 
 /// What the code of the program brings.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Code {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) queues: Vec<(QueueName, QueueSettings)>,
+    pub(crate) consumers: Vec<(String, Consumer, BoxHandler)>,
 }
 
 /// Puts both together. What the configuration says of a kind in the code goes before what the code
@@ -42,12 +46,45 @@ pub(crate) fn registry(code: &Code, config: Option<&Config>) -> Result<Registry,
         let in_code = registry.kind(name.as_str()).map(|kind| (**kind).clone());
         let kind = match (&said.runner, in_code) {
             (Runner::Code, Some(kind)) => overlaid(kind, said),
-            (runner, _) => made(name, said, handler_of(config, name, runner)?),
+            (runner, _) => {
+                made(name, said, handler_of(config, ["kinds", name.as_str()], runner, said.grace)?)
+            }
         };
         registry.add(with_schema(kind, config, said)?);
     }
     check_schedules(config, &registry)?;
     Ok(registry)
+}
+
+/// Puts the consumers of both together.
+pub(crate) fn consumers(
+    code: &Code,
+    config: Option<&Config>,
+) -> Result<Vec<(Checked, BoxHandler)>, Error> {
+    let said = |name: &str| config.and_then(|config| config.consumers.get(name));
+    let mut all = Vec::new();
+    for (name, consumer, handler) in &code.consumers {
+        let consumer = match said(name) {
+            Some(said) => said.over(consumer.clone()),
+            None => consumer.clone(),
+        };
+        let checked = consumer.checked(name);
+        let wrong = |source| Error::Consumer { consumer: name.clone(), source };
+        all.push((checked.map_err(wrong)?, handler.clone()));
+    }
+    let Some(config) = config else { return Ok(all) };
+    for (name, said) in config.consumers.iter().filter(|(_, said)| said.runner != Runner::Code) {
+        let checked = said.declared().checked(name);
+        let wrong = |bad: BadConsumer| {
+            ConfigError::from(config.fault(&["consumers", name, bad.key], bad.message))
+        };
+        let handler = handler_of(config, ["consumers", name], &said.runner, said.grace)?;
+        // Nobody leases messages: there is always a handler.
+        if let Some(handler) = handler {
+            all.push((checked.map_err(wrong)?, handler));
+        }
+    }
+    Ok(all)
 }
 
 /// Judges what schedules submit, as if it were submitted now.
@@ -90,7 +127,7 @@ fn made(name: &KindName, said: &config::Kind, handler: Option<BoxHandler>) -> Ki
     Kind {
         queue: said.queue.clone(),
         retry: said.retry.clone(),
-        on_error: rules_of(said),
+        on_error: config::rules_of(&said.on_error),
         timeout: Span(said.timeout),
         total_timeout: said.total_timeout.map(Span),
         grace: said.grace,
@@ -108,7 +145,7 @@ fn overlaid(mut kind: Kind, said: &config::Kind) -> Kind {
         kind.retry = said.retry.clone();
     }
     if said.is_set("on_error") {
-        kind.on_error = rules_of(said);
+        kind.on_error = config::rules_of(&said.on_error);
     }
     if said.is_set("timeout") {
         kind.timeout = Span(said.timeout);
@@ -120,24 +157,6 @@ fn overlaid(mut kind: Kind, said: &config::Kind) -> Kind {
         kind.grace = said.grace;
     }
     kind
-}
-
-fn rules_of(said: &config::Kind) -> Vec<ErrorRule> {
-    let rule = |rule: &config::ErrorRule| ErrorRule {
-        matches: ErrorMatch {
-            classes: rule.matches.classes.clone(),
-            codes: rule.matches.codes.clone(),
-            exits: rule.matches.exits.clone(),
-            statuses: rule.matches.statuses.clone(),
-        },
-        then: match rule.then {
-            config::Then::Retry { after } => Then::Retry { after },
-            config::Then::Dead => Then::Dead,
-            config::Then::Discard => Then::Discard,
-            config::Then::Snooze { after } => Then::Snooze { after },
-        },
-    };
-    said.on_error.iter().map(rule).collect()
 }
 
 fn with_schema(kind: Kind, config: &Config, said: &config::Kind) -> Result<Kind, ConfigError> {
@@ -165,23 +184,30 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         for (name, said) in &self.kinds {
             if said.runner != Runner::Code {
-                handler_of(self, name, &said.runner)?;
+                handler_of(self, ["kinds", name.as_str()], &said.runner, said.grace)?;
             }
             schema_of(self, name, said)?;
         }
+        for (name, said) in &self.consumers {
+            if said.runner != Runner::Code {
+                handler_of(self, ["consumers", name], &said.runner, said.grace)?;
+            }
+        }
+        check_configured(self, Some(self.store.expose()))?;
         Guards::open(self).map(drop)
     }
 }
 
 fn handler_of(
     config: &Config,
-    name: &KindName,
+    [table, name]: [&str; 2],
     runner: &Runner,
+    grace: Duration,
 ) -> Result<Option<BoxHandler>, ConfigError> {
-    let wrong = |key: &str, message: String| config.fault(&["kinds", name.as_str(), key], message);
+    let wrong = |key: &str, message: String| config.fault(&[table, name, key], message);
     match runner {
         // The configuration was read with the names of the kinds in the code.
-        Runner::Code => Err(wrong("command", "nobody runs this kind".into()).into()),
+        Runner::Code => Err(wrong("command", "nobody runs this".into()).into()),
         Runner::Pull => Ok(None),
         Runner::Command(_) if !exec::is_prepared() => {
             let why = "this program cannot run commands: \
@@ -193,7 +219,6 @@ fn handler_of(
             if let Some(program) = argv.first_mut() {
                 *program = said.program.display().to_string();
             }
-            let grace = config.kinds.get(name).map(|kind| kind.grace);
             let default = CommandSpec::new(argv);
             let spec = CommandSpec {
                 cwd: said.cwd.clone(),
@@ -201,7 +226,7 @@ fn handler_of(
                 output: said.limits.output,
                 memory: said.limits.memory,
                 processes: said.limits.processes,
-                grace: grace.unwrap_or(default.grace),
+                grace,
                 ..default
             };
             spec.check().map_err(|bad| wrong("command", bad.to_string()))?;

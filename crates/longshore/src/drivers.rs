@@ -1,6 +1,8 @@
-//! From an address to a store: the scheme picks the driver.
+//! From an address to a store or a broker: the scheme picks the driver.
 
 use crate::Error;
+use crate::config;
+use longshore_core::broker::Broker;
 use longshore_core::store::Store;
 use std::sync::Arc;
 
@@ -10,6 +12,16 @@ const SCHEMES: &[&str] = &[
     "embedded",
     #[cfg(feature = "postgres")]
     "postgres",
+];
+
+/// The schemes of brokers that this program was built with.
+const BROKER_SCHEMES: &[&str] = &[
+    #[cfg(feature = "rabbitmq")]
+    "amqp",
+    #[cfg(feature = "rabbitmq")]
+    "amqps",
+    #[cfg(feature = "embedded")]
+    "embedded",
 ];
 
 /// Returns the address of a store without its password.
@@ -22,9 +34,26 @@ pub(crate) fn is_elsewhere(url: &str) -> bool {
     !url.starts_with("embedded:")
 }
 
+/// A store that is open, and topics of messages in the same place, where it has any.
+pub(crate) struct Kept {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) topics: Option<Arc<dyn Broker>>,
+}
+
+impl From<Arc<dyn Store>> for Kept {
+    fn from(store: Arc<dyn Store>) -> Self {
+        Self { store, topics: None }
+    }
+}
+
 /// Opens the store at `url`: `embedded:DIR`, or `postgres://USER:PASSWORD@HOST/DATABASE`. Does not wait for one that
 /// is away.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
+    open_kept(url).await.map(|kept| kept.store)
+}
+
+/// Opens the store at `url`, and what it has besides tasks.
+pub(crate) async fn open_kept(url: &str) -> Result<Kept, Error> {
     let refused = |why: &str| Error::StoreUrl { url: shown(url), why: why.to_owned() };
     let (scheme, rest) = url
         .split_once(':')
@@ -40,16 +69,19 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
                 longshore_embedded::EmbeddedStore::open(&options)
             });
             let store = opened.await.map_err(std::io::Error::other)?;
-            Ok(Arc::new(store.map_err(|error| Error::Open(error.into()))?))
+            let store = store.map_err(|error| Error::Open(error.into()))?;
+            let topics: Arc<dyn Broker> = Arc::new(store.broker());
+            Ok(Kept { store: Arc::new(store), topics: Some(topics) })
         }
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => {
             let options = longshore_postgres::Options::new(url);
             let store = longshore_postgres::PostgresStore::open(options).await;
-            Ok(Arc::new(store.map_err(|error| match error.may_pass() {
+            let store = store.map_err(|error| match error.may_pass() {
                 true => Error::Away(error.into()),
                 false => Error::Open(error.into()),
-            })?))
+            })?;
+            Ok(Kept { store: Arc::new(store), topics: None })
         }
         _ => {
             let _ = rest;
@@ -59,6 +91,51 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
             );
             Err(refused(&why))
         }
+    }
+}
+
+/// Says what is wrong with a broker's address before anything is opened, in a fragment about it. `store` is the address
+/// of the store, if that is known.
+pub(crate) fn check_broker(broker: &config::Broker, store: Option<&str>) -> Result<(), String> {
+    let scheme = scheme_of(broker);
+    if !BROKER_SCHEMES.contains(&scheme) {
+        return Err(format!(
+            "is of the scheme {scheme}, which this program was not built with; there is: {}",
+            BROKER_SCHEMES.join(", ")
+        ));
+    }
+    if scheme == "embedded" && store.is_some_and(is_elsewhere) {
+        return Err(NO_TOPICS.to_owned());
+    }
+    Ok(())
+}
+
+const NO_TOPICS: &str =
+    "means topics of the store itself, and this store has none; name another broker";
+
+fn scheme_of(broker: &config::Broker) -> &str {
+    let first = broker.urls.first().map(config::Address::expose).unwrap_or_default();
+    first.split(':').next().unwrap_or_default()
+}
+
+/// Opens a broker, without waiting for one that is away. `topics` are those of the store itself, if it has any. An
+/// error is a fragment about the address.
+pub(crate) fn open_broker(
+    broker: &config::Broker,
+    topics: Option<&Arc<dyn Broker>>,
+) -> Result<Arc<dyn Broker>, String> {
+    match scheme_of(broker) {
+        "embedded" => topics.cloned().ok_or_else(|| NO_TOPICS.to_owned()),
+        #[cfg(feature = "rabbitmq")]
+        "amqp" | "amqps" => {
+            let urls = broker.urls.iter().map(config::Address::expose);
+            let mut options = longshore_rabbitmq::Options::new(urls);
+            options.reconnect = broker.reconnect;
+            options.set(&broker.options).map_err(|error| error.to_string())?;
+            let opened = longshore_rabbitmq::RabbitMq::open(options);
+            opened.map(|broker| Arc::new(broker) as _).map_err(|error| error.to_string())
+        }
+        _ => check_broker(broker, None).and(Err("cannot be opened".to_owned())),
     }
 }
 
@@ -78,6 +155,17 @@ pub async fn by_hand(
     }
     Ok(all)
 }
+
+/// Opens a broker by its address alone, to measure it.
+#[doc(hidden)]
+pub fn broker(url: &str) -> Result<Arc<dyn Broker>, Error> {
+    let opened = open_broker(&config::Broker::at(url), None);
+    opened.map_err(|why| Error::Broker { name: "bench".to_owned(), why })
+}
+
+#[cfg(feature = "rabbitmq")]
+#[doc(hidden)]
+pub use longshore_rabbitmq::raw::Raw as RawMessages;
 
 /// Removes everything that a store on a database has there; does nothing to one that keeps files.
 #[doc(hidden)]

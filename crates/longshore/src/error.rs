@@ -3,6 +3,7 @@
 use crate::config::ConfigError;
 use longshore_http::BindError;
 use longshore_runtime::handler::MissingState;
+use longshore_runtime::messages::BadConsumer;
 use longshore_runtime::supervisor::{GraphError, StartError};
 use longshore_runtime::{EngineError, Failed, ScheduleError};
 use std::fmt;
@@ -13,18 +14,18 @@ use std::fmt;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A kind's or queue's name.
-    #[error("\"{name}\" is no name for a kind or queue: it {why}")]
+    /// The name of a kind, queue, broker or consumer.
+    #[error("\"{name}\" is no name for a kind, queue, broker or consumer: it {why}")]
     Name {
         /// What was given.
         name: String,
         /// What is wrong with it.
         why: longshore_core::name::BadName,
     },
-    /// A handler names a state that was not provided.
+    /// A handler names something that was not provided.
     #[error("the handler of {kind} cannot be called: {source}")]
     Handler {
-        /// Its kind.
+        /// Its kind or consumer.
         kind: String,
         /// Which state.
         source: MissingState,
@@ -37,6 +38,22 @@ pub enum Error {
     StoreUrl {
         /// What was given.
         url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A consumer cannot be as the code says.
+    #[error("the consumer {consumer}: {source}")]
+    Consumer {
+        /// Its name.
+        consumer: String,
+        /// What is wrong with it.
+        source: BadConsumer,
+    },
+    /// A broker's address.
+    #[error("broker \"{name}\": its address {why}")]
+    Broker {
+        /// The broker's name.
+        name: String,
         /// What is wrong with it.
         why: String,
     },

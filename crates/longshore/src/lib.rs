@@ -93,6 +93,7 @@
 //! [`layers`], what else runs beside them in [`supervisor`]. The nouns (task, kind, retry policy, …) are in
 //! [`core`].
 
+mod brokers;
 mod builder;
 #[cfg(feature = "client")]
 pub mod client;
@@ -118,10 +119,15 @@ pub use longshore_core::queue::{QueueSettings, Rate};
 pub use longshore_http as http;
 pub use longshore_runtime as runtime;
 pub use longshore_runtime::{Engine, Kind, Registry, Submission, SubmitError};
-pub use longshore_runtime::{exec, handler, layers, supervisor};
+pub use longshore_runtime::{exec, handler, layers, messages, supervisor};
 pub use service::{Ended, Service, Signals, Started};
 
 /// The examples of the page about handlers compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/howto-rust-handlers.md")]
 struct HandlersPage;
+
+/// So do those of the page about messages.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/howto-consume-messages.md")]
+struct MessagesPage;

@@ -3,6 +3,7 @@
 
 mod batch;
 mod config;
+mod consumers;
 mod dead_letters;
 mod doctor;
 mod enqueue;

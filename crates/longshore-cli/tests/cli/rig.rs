@@ -57,6 +57,13 @@ impl Rig {
         Self { child: None, url: "http://127.0.0.1:9".into(), folder }
     }
 
+    /// Asks the server at this address.
+    pub(crate) fn at(self, url: String) -> Self {
+        let mut rig = self;
+        rig.url = url;
+        rig
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -2,8 +2,11 @@
 
 use crate::root;
 use libtest_mimic::{Failed, Trial};
+use longshore::core::broker::{Broker, Envelope, TopicName};
+use longshore::messages::{Consumer, publish::publish};
 use std::collections::BTreeSet;
 use std::fs::read_to_string;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Far above what anything here takes.
@@ -97,16 +100,22 @@ fn metrics() -> Result<(), Failed> {
 fn shown() -> Result<BTreeSet<String>, Failed> {
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let folder = tempfile::tempdir()?;
+    let broker: Arc<dyn Broker> = Arc::new(longshore_conformance::ModelBroker::default());
     let text = threads.block_on(async {
         let service = longshore::builder()
             .store(format!("embedded:{}", folder.path().display()))
             .listen(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))
             .boxed_handler("hello", longshore::handler::nothing())
+            .open_broker("main", broker.clone())
+            .consumer("shipping", Consumer::topic("orders.*"), || async {})
             .start()
             .await?;
         let client = longshore::Client::connect(&format!("http://{}", service.addr()))?;
         let task = client.submit(&longshore::client::Submit::new("hello")).await?;
         client.tasks().wait(task.id, PATIENCE).await?;
+        let (topic, envelope) = (TopicName::new("orders.created")?, Envelope::new("{}"));
+        let telemetry = service.engine().telemetry();
+        publish(("main", &*broker), &topic, vec![envelope], telemetry).await;
         // The tasks there are, are counted once a second.
         let telemetry = service.engine().telemetry().clone();
         let until = std::time::Instant::now() + PATIENCE;

@@ -133,10 +133,19 @@ impl Drop for Delivery {
 }
 
 impl Envelope {
+    /// Counts one attempt less, so that the next hand-out is for the same one: nothing has failed.
+    #[must_use]
+    pub fn uncounted(mut self) -> Self {
+        let less = self.attempt() - 1;
+        self.headers.set(header::ATTEMPT, less.to_string());
+        self
+    }
+
     /// Returns what is handed out at the next attempt.
     #[must_use]
     pub fn next_attempt(mut self, origin: &Origin) -> Self {
-        let next = self.attempt().saturating_add(1);
+        let said = self.headers.get(header::ATTEMPT).and_then(|text| text.parse().ok());
+        let next = said.unwrap_or(1_u32).saturating_add(1);
         self.headers.set(header::ATTEMPT, next.to_string());
         self.with_origin(origin)
     }
@@ -198,6 +207,14 @@ mod tests {
         assert_eq!(next.attempt(), 3);
         assert_eq!(next.headers.get(header::ORIGIN_TOPIC), Some("orders.created"));
         assert_eq!(next.headers.get(header::ID), Some("m1"), "or nobody could tell a duplicate");
+    }
+
+    #[test]
+    fn what_is_not_counted_is_handed_out_as_the_same_attempt() {
+        for attempt in [1, 2, 7] {
+            let envelope = Envelope::new("x").with(header::ATTEMPT, attempt.to_string());
+            assert_eq!(envelope.uncounted().next_attempt(&origin()).attempt(), attempt);
+        }
     }
 
     #[test]

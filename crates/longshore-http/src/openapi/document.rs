@@ -2,7 +2,8 @@
 
 use super::{schemas, security, yaml as write};
 use crate::routes::{
-    dead_letters, health, leases, metrics, openapi, operations, queues, schedules, tasks, workers,
+    consumers, dead_letters, health, leases, messages, metrics, openapi, operations, queues,
+    schedules, tasks, workers,
 };
 use std::sync::LazyLock;
 use utoipa::OpenApi;
@@ -32,6 +33,8 @@ use utoipa::OpenApi;
         schedules::create::create, schedules::change::change, schedules::act::run,
         schedules::act::pause, schedules::act::resume, schedules::act::delete,
         dead_letters::list, dead_letters::retry, dead_letters::discard,
+        messages::publish, consumers::list, consumers::read, consumers::explain, consumers::pause,
+        consumers::resume,
         health::livez, health::readyz, health::startupz, health::health, metrics::metrics,
         openapi::json, openapi::yaml,
     ),
@@ -42,6 +45,7 @@ use utoipa::OpenApi;
         (name = "queues", description = "Where tasks wait, and what holds them back"),
         (name = "schedules", description = "Work that is done again and again, by the clock"),
         (name = "dead letters", description = "Tasks that failed for good"),
+        (name = "messages", description = "What brokers carry: publishing, and who consumes"),
         (name = "operations", description = "What is configured, and who did what"),
         (name = "health", description = "Probes and metrics"),
         (name = "docs", description = "This document"),
@@ -79,14 +83,20 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Pages for people, the aliases of versioned routes, and what is refused as not available.
-    fn is_for_people(path: &str) -> bool {
-        let later =
-            ["/v1/dead-letters/groups", "/v1/dead-letters/retry", "/v1/dead-letters/discard"];
+    fn is_for_people(method: &str, path: &str) -> bool {
+        let later = [
+            ("GET", "/v1/dead-letters/groups"),
+            ("POST", "/v1/dead-letters/retry"),
+            ("POST", "/v1/dead-letters/discard"),
+            ("POST", "/v1/consumers"),
+            ("PATCH", "/v1/consumers/{name}"),
+            ("DELETE", "/v1/consumers/{name}"),
+        ];
         // What this program says to itself, from version to version.
         let beginnings = ["/docs/", "/tasks", "/v1/link/"];
         path == "/"
             || path == "/docs"
-            || later.contains(&path)
+            || later.contains(&(method, path))
             || beginnings.iter().any(|beginning| path.starts_with(beginning))
     }
 
@@ -96,7 +106,7 @@ mod tests {
             .unwrap()
             .routes()
             .iter()
-            .filter(|(_, path, _)| !is_for_people(path))
+            .filter(|(method, path, _)| !is_for_people(method.as_str(), path))
             .map(|(method, path, _)| format!("{method} {path}"))
             .collect();
         let document: serde_json::Value = serde_json::from_str(json()).unwrap();

@@ -2,6 +2,7 @@
 
 mod document;
 pub(crate) mod leases;
+pub(crate) mod messages;
 pub(crate) mod schedules;
 pub(crate) mod schemas;
 mod security;

@@ -102,7 +102,7 @@ pub(crate) fn too_deep() -> Problem {
 }
 
 /// Returns whether JSON that is known to be well-formed is nested deeper than `limit`.
-fn is_deeper(json: &[u8], limit: usize) -> bool {
+pub(super) fn is_deeper(json: &[u8], limit: usize) -> bool {
     if json.len() <= 2 * limit {
         return false; // one level takes two brackets
     }

@@ -2,6 +2,8 @@
 //!
 //! They answer bare, without the envelope. What the store says of its troubles stays in the log.
 
+mod links;
+
 use crate::house::House;
 use crate::problem::Problem;
 use crate::request::query::Query;
@@ -9,6 +11,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
+use links::{Link, of_consumers, of_links};
 use longshore_runtime::supervisor::Role;
 use longshore_runtime::{Engine, Phase, StoreHealth};
 use serde::Serialize;
@@ -28,7 +31,7 @@ enum Status {
 struct Report {
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
 }
@@ -39,6 +42,9 @@ struct Details {
     /// The handlers, and every component that is not as it should be.
     #[serde(flatten)]
     parts: BTreeMap<String, Part>,
+    /// Brokers and consumers. One that is away takes nothing from the others.
+    #[serde(flatten)]
+    links: BTreeMap<String, Link>,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,12 +76,16 @@ impl Details {
         let reason = (stuck > 0).then(|| "handlers do not yield".to_owned());
         let handlers = Part { status, reason, stuck: Some(stuck) };
         parts.entry("handlers".into()).or_insert(handlers);
-        Self { store: engine.store_health().into(), parts }
+        let links: BTreeMap<String, Link> = of_links(engine).chain(of_consumers(engine)).collect();
+        // What a consumer says of itself is more than that it is not ready.
+        parts.retain(|name, _| !links.contains_key(name));
+        Self { store: engine.store_health().into(), parts, links }
     }
 
     fn status(&self) -> Status {
         let worst = self.parts.values().map(|part| part.status).max();
-        self.store.status.max(worst.unwrap_or(Status::Up))
+        let links = self.links.values().map(|link| link.status().min(Status::Degraded)).max();
+        self.store.status.max(worst.max(links).unwrap_or(Status::Up))
     }
 }
 
@@ -119,8 +129,8 @@ impl Report {
         Self { status, reason: None, details: None }
     }
 
-    fn down(reason: &'static str) -> Self {
-        Self { reason: Some(reason), ..Self::plain(Status::Down) }
+    fn down(reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..Self::plain(Status::Down) }
     }
 
     fn respond(&self) -> Response {
@@ -162,9 +172,15 @@ pub(crate) async fn startupz(State(house): State<House>) -> Response {
 
 /// Whether tasks can be accepted and run: the store is writable, nobody said stop, and not all
 /// handlers' threads are taken by handlers that do not yield.
+///
+/// With `scope=consumers` instead: whether every consumer of messages receives, so that its broker has confirmed the
+/// subscription, or is paused.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "readyz",
-    params(("verbose" = Option<String>, Query, description = "Adds the details of `/health`")),
+    params(
+        ("verbose" = Option<String>, Query, description = "Adds the details of `/health`"),
+        ("scope" = Option<String>, Query, description = "`consumers`: whether they receive", example = "consumers"),
+    ),
     responses(
         (status = 200, description = "They can", body = crate::openapi::schemas::Probe),
         (status = 400, description = "A query parameter is wrong",
@@ -177,17 +193,24 @@ pub(crate) async fn readyz(
     State(house): State<House>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let query = Query::read(request.uri().query(), &["verbose"], &["scope"])?;
+    let mut query = Query::read(request.uri().query(), &["verbose", "scope"], &[])?;
     let verbose = query.has("verbose");
+    let consumers = query.one("scope", |scope| match scope {
+        "consumers" => Ok(()),
+        _ => Err("must be consumers".into()),
+    });
     query.finish()?;
     let details = Details::of(house.engine());
-    let mut report = match (house.engine().phase(), details.store.reason) {
+    let deaf = consumers.and_then(|()| links::deaf(house.engine()));
+    // What consumers receive does not go by way of the store.
+    let store = details.store.reason.filter(|_| consumers.is_none());
+    let mut report = match (house.engine().phase(), store) {
         (Phase::Starting, _) => Report::down("starting"),
         (Phase::Draining | Phase::Stopped, _) => Report::down("draining"),
         (Phase::Ready, Some("full")) => Report::down("the store is full"),
         (Phase::Ready, Some(_)) => Report::down("the store is unavailable"),
         (Phase::Ready, None) if house.engine().stuck().1 => Report::down("handlers are stuck"),
-        (Phase::Ready, None) => Report::plain(Status::Up),
+        (Phase::Ready, None) => deaf.map_or(Report::plain(Status::Up), Report::down),
     };
     report.details = verbose.then_some(details);
     Ok(report.respond())
@@ -209,6 +232,7 @@ pub(crate) async fn health(State(house): State<House>) -> Response {
         Phase::Draining => (Status::Degraded, Some("draining")),
         Phase::Stopped => (Status::Down, Some("stopped")),
     };
+    let reason = reason.map(str::to_owned);
     let status = own.max(details.status());
     Report { status, reason, details: Some(details) }.respond()
 }

@@ -2,8 +2,8 @@
 
 use super::map::Map;
 use super::{
-    dead_letters, docs, health, home, leases, link, metrics, openapi, operations, queues,
-    schedules, tasks, workers,
+    consumers, dead_letters, docs, health, home, leases, link, messages, metrics, openapi,
+    operations, queues, schedules, tasks, workers,
 };
 use crate::auth::NoPolicy;
 use crate::house::House;
@@ -55,6 +55,15 @@ pub(crate) fn plan() -> Result<Map<House>, NoPolicy> {
         .on(post.clone(), "/v1/schedules/{id}/pause", schedules::act::pause)?
         .on(post.clone(), "/v1/schedules/{id}/resume", schedules::act::resume)?
         .on(get.clone(), "/v1/schedules/{id}/next", schedules::read::next)?
+        .on(post.clone(), "/v1/brokers/{broker}/topics/{topic}/messages", messages::publish)?
+        .on(get.clone(), "/v1/consumers", consumers::list)?
+        .on(post.clone(), "/v1/consumers", consumers::later)?
+        .on(get.clone(), "/v1/consumers/{name}", consumers::read)?
+        .on(Method::PATCH, "/v1/consumers/{name}", consumers::later)?
+        .on(Method::DELETE, "/v1/consumers/{name}", consumers::later)?
+        .on(get.clone(), "/v1/consumers/{name}/explain", consumers::explain)?
+        .on(post.clone(), "/v1/consumers/{name}/pause", consumers::pause)?
+        .on(post.clone(), "/v1/consumers/{name}/resume", consumers::resume)?
         .on(get.clone(), "/v1/dead-letters", dead_letters::list)?
         .on(get.clone(), "/v1/dead-letters/groups", dead_letters::later)?
         .on(post.clone(), "/v1/dead-letters/retry", dead_letters::later)?

@@ -4,11 +4,13 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use longshore_conformance::ModelStore;
+use longshore_conformance::{ModelBroker, ModelStore};
+use longshore_core::broker::{Broker, DeclareMode, Group, GroupName, Pattern, Topology};
 use longshore_core::{Fault, KindName, Outcome, Payload, SystemClock};
 use longshore_runtime::handler::{BoxHandler, Call, Cx, Handler, States, boxed, nothing};
+use longshore_runtime::messages::Consumer;
 use longshore_runtime::schema::Schema;
-use longshore_runtime::{Engine, Kind, Options, Registry};
+use longshore_runtime::{Brokers, Engine, Kind, Options, Registry};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -49,9 +51,27 @@ impl Handler for Doomed {
     }
 }
 
+/// Starts an engine with the broker `main`, and `shipping`, which consumes `orders.*`.
+pub(crate) async fn engine_with_broker() -> Engine {
+    let broker = ModelBroker::default();
+    let consumer = Consumer::topic("orders.*").checked("shipping").unwrap();
+    let group = Group::new(GroupName::new("shipping").unwrap());
+    let group = group.matching(Pattern::new("orders.*").unwrap());
+    broker.declare(&Topology::of(group), DeclareMode::Declare).await.unwrap();
+    let carried: Arc<dyn Broker> = Arc::new(broker);
+    let options = options();
+    let brokers = Brokers::from_iter([(Arc::from("main"), carried)]);
+    let consumers = vec![(consumer, nothing())];
+    Engine::start(Options { brokers, consumers, ..options }).unwrap()
+}
+
 /// Starts an engine with the kinds `hello`, `echo`, `stuck`, `polite`, `doomed`, and `letter` with a
 /// schema.
 pub(crate) fn engine() -> Engine {
+    Engine::start(options()).unwrap()
+}
+
+fn options() -> Options {
     let mut registry = Registry::default();
     for (name, handler) in [
         ("hello", nothing()),
@@ -68,7 +88,7 @@ pub(crate) fn engine() -> Engine {
     letter.schema = Some(Schema::compile(schema).unwrap());
     registry.add(letter);
     let store = Arc::new(ModelStore::new(Arc::new(SystemClock)));
-    Engine::start(Options::new(store, registry)).unwrap()
+    Options::new(store, registry)
 }
 
 /// What a request was answered.

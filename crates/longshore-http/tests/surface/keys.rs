@@ -1,6 +1,6 @@
 //! Keys: every route, asked with every role alone, for its own tenant and for another one.
 
-use crate::house::engine;
+use crate::house::engine_with_broker;
 use http::Method;
 use longshore_core::store::Worker;
 use longshore_core::{Clock, SystemClock, TenantName};
@@ -68,7 +68,7 @@ impl Served {
             keys: Some(ring.clone()),
             ..DoorOptions::default()
         };
-        let engine = engine();
+        let engine = engine_with_broker().await;
         let seen = worker(&engine);
         engine.store().announce(seen, Vec::new(), Duration::from_secs(60)).await.unwrap();
         let door = Door::bind(engine, options).await.unwrap();
@@ -137,12 +137,16 @@ fn filled(template: &str, id: &str) -> String {
         .replace("{code}", "LS-40001")
         .replace("{file}", "index.html")
         .replace("{worker}", WORKER)
+        .replace("{broker}", "main")
+        .replace("{topic}", "orders.created")
+        .replace("{name}", "shipping")
         .replace("{lease}", &"A".repeat(43))
 }
 
 fn body(method: &Method, template: &str) -> &'static str {
     match (method.as_str(), template) {
         ("POST", "/v1/tasks" | "/tasks") => r#"{"kind":"hello"}"#,
+        ("POST", "/v1/brokers/{broker}/topics/{topic}/messages") => r#"{"payload":1}"#,
         ("POST", "/v1/leases") => r#"{"kinds":["nobody.has"],"worker":"w"}"#,
         ("POST", "/v1/tasks:batch" | "/tasks:batch") => r#"[{"kind":"hello"}]"#,
         ("POST", "/v1/schedules") => r#"{"kind":"hello","cron":"@yearly"}"#,

@@ -9,6 +9,7 @@ mod house;
 mod keys;
 mod leases;
 mod letters;
+mod messages;
 mod operations;
 mod order;
 mod pages;

@@ -25,6 +25,7 @@ mod answer;
 mod call;
 mod extract;
 mod function;
+mod message;
 mod progress;
 pub mod remote;
 
@@ -32,4 +33,5 @@ pub use answer::{Classify, HandlerError, IntoOutcome, Json};
 pub use call::{BadProgress, Call, Cx};
 pub use extract::{FromCall, MissingState, Payload, State, States};
 pub use function::{BoxHandler, Handler, HandlerFn, boxed, nothing};
+pub use message::{Decode, Message, Parameters};
 pub(crate) use progress::Progress;

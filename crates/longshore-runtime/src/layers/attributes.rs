@@ -14,12 +14,16 @@ pub const SYSTEM_VALUE: &str = "longshore";
 pub const OPERATION_NAME: &str = "messaging.operation.name";
 /// What is done, in the words of the conventions: `process`.
 pub const OPERATION_TYPE: &str = "messaging.operation.type";
-/// The queue.
+/// The queue; of a message, its topic.
 pub const DESTINATION: &str = "messaging.destination.name";
-/// The task's id.
+/// The group that got a message.
+pub const GROUP: &str = "messaging.consumer.group.name";
+/// The task's id; of a message, its identity.
 pub const MESSAGE_ID: &str = "messaging.message.id";
 /// The task's kind. Our own.
 pub const KIND: &str = "messaging.longshore.kind";
+/// The consumer of a message. Our own.
+pub const CONSUMER: &str = "messaging.longshore.consumer";
 /// The number of the attempt, from 1. Our own.
 pub const ATTEMPT: &str = "messaging.longshore.attempt";
 /// Whose task it is. Our own.

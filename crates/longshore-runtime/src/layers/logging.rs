@@ -2,7 +2,7 @@
 
 use super::ending::{is_failure, word};
 use super::{Layer, Next};
-use crate::handler::Call;
+use crate::handler::{Call, Message};
 use longshore_core::Outcome;
 use std::pin::Pin;
 use std::time::Instant;
@@ -15,6 +15,9 @@ pub struct Logging;
 
 impl Layer for Logging {
     fn call(&self, call: Call, next: Next) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        if let Some(message) = call.message.clone() {
+            return Box::pin(of_message(message, call, next));
+        }
         let task = call.task.clone();
         let began = Instant::now();
         Box::pin(async move {
@@ -40,4 +43,27 @@ impl Layer for Logging {
             outcome
         })
     }
+}
+
+async fn of_message(message: Message, call: Call, next: Next) -> Outcome {
+    let (attempt, max_attempts) = (call.task.attempt, call.task.max_attempts);
+    let id = message.identity().unwrap_or_default();
+    let topic = message.topic().map_or("", |topic| topic.as_str());
+    let consumer = message.consumer();
+    let began = Instant::now();
+    tracing::debug!(id, consumer, topic, attempt, "began");
+    let outcome = next.run(call).await;
+    let took = began.elapsed();
+    if is_failure(&outcome) {
+        let code = match &outcome {
+            Outcome::Fault(fault) => fault.code.as_deref(),
+            _ => None,
+        };
+        let class = word(&outcome);
+        tracing::warn!(id, consumer, topic, attempt, max_attempts, class, code, ?took, "failed");
+    } else {
+        let outcome = word(&outcome);
+        tracing::debug!(id, consumer, topic, attempt, outcome, ?took, "ended");
+    }
+    outcome
 }

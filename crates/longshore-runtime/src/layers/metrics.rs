@@ -8,7 +8,7 @@ use longshore_core::Outcome;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// Shows how many attempts of a kind run, and counts how they end. One that is given up and dropped
+/// Shows how many attempts of a kind or consumer run, and counts how they end. One that is given up and dropped
 /// runs no more, and has no outcome.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -24,6 +24,14 @@ impl Metrics {
 
 impl Layer for Metrics {
     fn call(&self, call: Call, next: Next) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        if let Some(message) = &call.message {
+            let running = self.telemetry.consumer(message.consumer()).running();
+            return Box::pin(async move {
+                let outcome = next.run(call).await;
+                running.ended(word(&outcome));
+                outcome
+            });
+        }
         let running = self.telemetry.running(&call.task.queue, &call.task.kind);
         Box::pin(async move {
             let outcome = next.run(call).await;

@@ -2,13 +2,13 @@
 
 use super::ending::{is_failure, word};
 use super::{Layer, Next, attributes as name};
-use crate::handler::Call;
+use crate::handler::{Call, Message};
 use longshore_core::Outcome;
 use std::pin::Pin;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-/// Runs everything below it in a span `process {queue}`, at info under the target
+/// Runs everything below it in a span `process {queue}`, or `process {topic}`, at info under the target
 /// `longshore::process`: whoever does not want spans filters that. The names are in
 /// [`attributes`](super::attributes); who submitted the task is a field, to be linked to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,6 +16,9 @@ pub struct Tracing;
 
 fn span(call: &Call) -> Span {
     let task = &call.task;
+    if let Some(message) = &call.message {
+        return span_of(message, call);
+    }
     tracing::info_span!(
         target: "longshore::process",
         "process",
@@ -31,6 +34,27 @@ fn span(call: &Call) -> Span {
         { name::ATTEMPT } = task.attempt,
         { name::TENANT } = task.tenant.as_str(),
         { name::CREATOR } = task.traceparent.as_deref(),
+        { name::ERROR_TYPE } = Empty,
+    )
+}
+
+fn span_of(message: &Message, call: &Call) -> Span {
+    let topic = message.topic().map(|topic| topic.as_str());
+    tracing::info_span!(
+        target: "longshore::process",
+        "process",
+        otel.name = %format_args!("process {}", topic.unwrap_or(message.consumer())),
+        otel.kind = "consumer",
+        otel.status_code = Empty,
+        { name::SYSTEM } = name::SYSTEM_VALUE,
+        { name::OPERATION_NAME } = "process",
+        { name::OPERATION_TYPE } = "process",
+        { name::DESTINATION } = topic,
+        { name::GROUP } = message.group().map(|group| group.as_str()),
+        { name::MESSAGE_ID } = message.identity(),
+        { name::CONSUMER } = message.consumer(),
+        { name::ATTEMPT } = call.task.attempt,
+        { name::CREATOR } = call.task.traceparent.as_deref(),
         { name::ERROR_TYPE } = Empty,
     )
 }

@@ -1,6 +1,6 @@
 //! Where the service is, and how one request goes there.
 
-use super::{ClientError, DeadLetters, Queues, Schedules, Tasks, Workers};
+use super::{ClientError, Consumers, DeadLetters, Queues, Schedules, Tasks, Workers};
 use longshore_runtime::{FieldError, outgoing};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
@@ -87,6 +87,11 @@ impl Client {
     /// Returns the schedules.
     pub fn schedules(&self) -> Schedules<'_> {
         Schedules(self)
+    }
+
+    /// Returns the consumers of messages.
+    pub fn consumers(&self) -> Consumers<'_> {
+        Consumers(self)
     }
 
     /// Returns the workers.

@@ -19,6 +19,7 @@
 //! [`class`](ClientError::class) says what it means.
 
 mod connection;
+mod consumers;
 mod dead_letters;
 mod error;
 mod operations;
@@ -32,6 +33,9 @@ mod tasks;
 mod workers;
 
 pub use connection::Client;
+pub use consumers::{
+    Concurrency, Consumer, Consumers, Explanation, PlanLine, PlanRefusal, Waiting,
+};
 pub use dead_letters::DeadLetters;
 pub use error::{Class, ClientError};
 pub use operations::{Health, Part};

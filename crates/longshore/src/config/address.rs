@@ -83,6 +83,43 @@ pub(super) fn store(text: &str, sources: &Sources, origin: &Origin) -> Result<Ad
     }
 }
 
+/// Reads a broker's address.
+pub(super) fn broker(text: &str, sources: &Sources) -> Result<Address, String> {
+    let full = interpolate(text, |name| sources.variable(name))?;
+    let shown = shown(text);
+    let Some((scheme, rest)) = full.split_once(':') else {
+        return Err(format!(
+            "\"{shown}\" must begin with its scheme, such as \"amqp://user@host:5672/%2f\""
+        ));
+    };
+    match driver_of(scheme) {
+        None => {
+            let known: Vec<&str> = BROKERS.iter().map(|(scheme, _)| *scheme).collect();
+            Err(format!(
+                "\"{shown}\" is of no scheme that there is; there is: {}",
+                known.join(", ")
+            ))
+        }
+        Some("embedded") if !rest.is_empty() => {
+            Err("names a place; write \"embedded:\", which is where the tasks are".into())
+        }
+        Some("embedded") => Ok(Address::new(full, shown)),
+        Some(_) if Url::parse(&full).is_ok_and(|url| url.has_host()) => {
+            Ok(Address::new(full, shown))
+        }
+        Some(_) => Err(format!("\"{shown}\" is no URL with a host")),
+    }
+}
+
+/// The schemes of brokers, and the name of each one's driver.
+const BROKERS: [(&str, &str); 3] =
+    [("amqp", "rabbitmq"), ("amqps", "rabbitmq"), ("embedded", "embedded")];
+
+/// Returns the name of a scheme's driver.
+pub(super) fn driver_of(scheme: &str) -> Option<&'static str> {
+    BROKERS.iter().find(|(known, _)| *known == scheme).map(|(_, driver)| *driver)
+}
+
 #[cfg(test)]
 mod tests {
     use super::shown;

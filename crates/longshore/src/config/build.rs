@@ -10,12 +10,12 @@ use super::model::{
 use super::origin::Origin;
 use super::reader::Reader;
 use super::secret::Address;
-use super::{files, plans, programs, rules};
+use super::{brokers, consumers, files, plans, programs, rules};
 use longshore_core::store::Retention;
 use longshore_core::{KindName, QueueName};
 use longshore_http::auth::{Guards, check_bind};
 use longshore_runtime::nearest::nearest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,17 +30,21 @@ pub(super) fn config(
     mut reader: Reader<'_>,
     file: Option<PathBuf>,
 ) -> Result<Config, ConfigError> {
+    let brokers = brokers::brokers(root, &mut reader);
     let queues = queues(root);
     let kinds = kinds(root, &queues, &mut reader);
     let schedules = plans::schedules(root, &queues, &kinds, &mut reader);
+    let consumers = consumers::consumers(root, &brokers, &mut reader);
     let auth = auth(root);
     let server = server(root, &auth, &mut reader);
     let config = Config {
         server,
         auth,
         store: root.pick("store", address).unwrap_or_else(|| Address::new("", "")),
+        brokers,
         queues,
         kinds,
+        consumers,
         schedules,
         retention: retention(root),
         telemetry: telemetry(root),
@@ -52,7 +56,7 @@ pub(super) fn config(
     ConfigError::of(reader.faults).map(|()| config)
 }
 
-fn address(leaf: &Leaf) -> Option<Address> {
+pub(super) fn address(leaf: &Leaf) -> Option<Address> {
     match leaf {
         Leaf::Address(address) => Some(address.clone()),
         _ => None,
@@ -187,16 +191,17 @@ fn kinds(
             retry: rules::retry(block, reader),
             schema: schema(block, reader),
             on_error: rules::on_error(block, reader),
-            given: block
-                .entries
-                .iter()
-                .filter(|entry| !entry.origin.is_default())
-                .map(|entry| entry.name.clone())
-                .collect(),
+            given: given(block),
         };
         kinds.insert(name, kind);
     }
     kinds
+}
+
+/// The keys that somebody gave.
+pub(super) fn given(block: &Block) -> BTreeSet<String> {
+    let said = block.entries.iter().filter(|entry| !entry.origin.is_default());
+    said.map(|entry| entry.name.clone()).collect()
 }
 
 pub(super) fn queue_of(
@@ -252,7 +257,7 @@ fn runner(name: &KindName, block: &Block, reader: &mut Reader<'_>) -> Runner {
     Runner::Code
 }
 
-fn command(block: &Block, reader: &mut Reader<'_>) -> Runner {
+pub(super) fn command(block: &Block, reader: &mut Reader<'_>) -> Runner {
     let texts = |key: &str| -> Vec<String> {
         let text = |leaf: &Leaf| match leaf {
             Leaf::Text(text) => Some(text.clone()),
@@ -291,7 +296,7 @@ fn command(block: &Block, reader: &mut Reader<'_>) -> Runner {
     })
 }
 
-fn push(block: &Block) -> Runner {
+pub(super) fn push(block: &Block) -> Runner {
     let secret = |leaf: &Leaf| match leaf {
         Leaf::Secret(secret) => Some(secret.clone()),
         _ => None,

@@ -52,6 +52,10 @@ fn path(name: &str, root: &Node) -> Result<Vec<String>, String> {
         node = node.and_then(|node| node.entry(key.name)).map(|entry| &entry.node);
         match &key.shape {
             Shape::Block(inner) => keys = inner,
+            Shape::WordOrBlock { keys: inner, .. } => match parts.clone().next() {
+                Some(_) => keys = inner,
+                None => return Ok(path),
+            },
             Shape::Named { names, keys: inner } => {
                 let part = parts.next().ok_or_else(|| unfinished(&path))?;
                 let name = meant(*names, part, node)?;

@@ -4,6 +4,7 @@ use super::measure::Size;
 use super::node::Value;
 use super::secret::{Address, Secret, is_variable};
 use longshore_core::Span;
+use longshore_core::broker::{GroupName, Pattern};
 use longshore_core::name::{KindName, QueueName};
 use longshore_core::queue::Rate;
 use longshore_core::schedule::{Cron, LONGEST, Timing};
@@ -22,16 +23,20 @@ pub(super) enum Form {
     Choice(&'static [&'static str]),
     Text { max: usize },
     Argument,
+    Plain,
     Variable,
     Flag,
     Listen,
     Store,
+    Broker,
     Url,
     Path,
     File,
     Secret,
     Queue,
     Kind,
+    Topic,
+    Group,
     Rate,
     Status,
     Cron,
@@ -46,6 +51,9 @@ pub(super) enum Names {
     Kind,
     Header,
     Schedule,
+    Broker,
+    Consumer,
+    Option,
 }
 
 /// A value that was read.
@@ -130,6 +138,13 @@ impl Form {
                     Ok(Leaf::Text(text.into()))
                 }
             }
+            Self::Plain => match value {
+                Value::Text(text) | Value::Raw(text) => Ok(Leaf::Text(text.clone())),
+                Value::Bool(flag) => Ok(Leaf::Text(flag.to_string())),
+                Value::Whole(number) => Ok(Leaf::Text(number.to_string())),
+                Value::Number(number) => Ok(Leaf::Text(number.to_string())),
+                _ => Err(wanted()),
+            },
             Self::Variable => {
                 let name = text(value).ok_or_else(wanted)?;
                 if !is_variable(name) {
@@ -158,6 +173,18 @@ impl Form {
                     .map_err(|why| format!("\"{name}\" is no kind's name: it {why}"))?;
                 Ok(Leaf::Text(name.to_owned()))
             }
+            Self::Topic => {
+                let topic = text(value).ok_or_else(wanted)?;
+                Pattern::new(topic)
+                    .map_err(|why| format!("\"{topic}\" is no pattern of topics: it {why}"))?;
+                Ok(Leaf::Text(topic.to_owned()))
+            }
+            Self::Group => {
+                let name = text(value).ok_or_else(wanted)?;
+                GroupName::new(name)
+                    .map_err(|why| format!("\"{name}\" is no group's name: it {why}"))?;
+                Ok(Leaf::Text(name.to_owned()))
+            }
             Self::Cron => {
                 let cron = text(value).ok_or_else(wanted)?;
                 cron.parse::<Cron>().map_err(|bad| bad.to_string())?;
@@ -174,7 +201,7 @@ impl Form {
                 Ok(Leaf::Rate(rate))
             }
             Self::Status => status(value).map(Leaf::Text).ok_or_else(wanted),
-            Self::Store | Self::Url | Self::Path | Self::File | Self::Secret => {
+            Self::Store | Self::Broker | Self::Url | Self::Path | Self::File | Self::Secret => {
                 let text = text(value).ok_or_else(wanted)?;
                 if text.is_empty() {
                     Err("is empty".into())
@@ -221,11 +248,15 @@ impl Form {
                 "a store's address such as \"embedded:./data\" or \"postgres://user@host/db\""
                     .into()
             }
+            Self::Broker => "a broker's address such as \"amqp://user@host:5672/%2f\"".into(),
+            Self::Plain => "a text, a number, true or false".into(),
             Self::Url => "a URL such as \"https://billing.internal/tasks\"".into(),
             Self::Path => "a path".into(),
             Self::Secret => "a text, \"${NAME}\" or \"file:PATH\"".into(),
             Self::Queue => "a queue's name".into(),
             Self::Kind => "a kind's name".into(),
+            Self::Topic => "a topic such as \"orders.created\" or \"orders.*\"".into(),
+            Self::Group => "a group's name".into(),
             Self::Cron => "a cron expression such as \"0 3 * * *\"".into(),
             Self::Zone => "a time zone such as \"Europe/Berlin\"".into(),
             Self::Json => "what JSON can hold".into(),
@@ -251,11 +282,15 @@ impl Form {
             Self::File => "`file:PATH`".into(),
             Self::Listen => "address:port".into(),
             Self::Store => "store's address".into(),
+            Self::Broker => "broker's address".into(),
+            Self::Plain => "text, number, `true`, `false`".into(),
             Self::Url => "URL".into(),
             Self::Path => "path".into(),
             Self::Secret => "secret".into(),
             Self::Queue => "queue's name".into(),
             Self::Kind => "kind's name".into(),
+            Self::Topic => "topic, or pattern of topics".into(),
+            Self::Group => "group's name".into(),
             Self::Cron => "5 or 6 fields".into(),
             Self::Zone => "IANA name".into(),
             Self::Json => "anything".into(),
@@ -285,7 +320,13 @@ impl Form {
             Self::Store => {
                 json!({"type": "string", "pattern": "^(embedded|postgres|postgresql):."})
             }
+            Self::Broker => {
+                json!({"type": "string", "pattern": r"^(amqps?://.|embedded:$|.*\$\{)"})
+            }
+            Self::Plain => json!({"type": ["string", "number", "boolean"]}),
             Self::Queue | Self::Kind => json!({"type": "string", "pattern": Names::NAME}),
+            Self::Topic => json!({"type": "string", "pattern": "^[!-~]{1,249}$"}),
+            Self::Group => json!({"type": "string", "pattern": "^[!\"$-)+-~]{1,249}$"}),
             Self::Cron => json!({"type": "string", "minLength": 1, "maxLength": LONGEST}),
             Self::Zone => json!({"type": "string", "minLength": 1, "maxLength": 64}),
             Self::Json => json!({}),
@@ -317,6 +358,14 @@ impl Names {
             Self::Queue => QueueName::new(name).map(drop).map_err(|why| bad("queue", &why)),
             Self::Kind => KindName::new(name).map(drop).map_err(|why| bad("kind", &why)),
             Self::Header => header(name),
+            // They are names of components too, which have the charset of kinds.
+            Self::Broker => KindName::new(name).map(drop).map_err(|why| bad("broker", &why)),
+            Self::Consumer => KindName::new(name).map(drop).map_err(|why| bad("consumer", &why)),
+            Self::Option => {
+                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+                let is_option = (1..=128).contains(&name.len()) && name.bytes().all(fits);
+                if is_option { Ok(()) } else { Err("is no option's name".into()) }
+            }
             Self::Schedule => {
                 let fits = (2..=32).contains(&name.len()) && KindName::new(name).is_ok();
                 let why = "is no schedule's name: it must match [a-z0-9][a-z0-9._-]{1,31}";
@@ -342,13 +391,17 @@ impl Names {
             Self::Kind => "KIND",
             Self::Header => "HEADER",
             Self::Schedule => "SCHEDULE",
+            Self::Broker => "BROKER",
+            Self::Consumer => "CONSUMER",
+            Self::Option => "OPTION",
         }
     }
 
     /// Returns the regular expression of the names.
     pub(super) fn pattern(self) -> &'static str {
         match self {
-            Self::Queue | Self::Kind => Self::NAME,
+            Self::Queue | Self::Kind | Self::Broker | Self::Consumer => Self::NAME,
+            Self::Option => "^[A-Za-z0-9._-]{1,128}$",
             Self::Schedule => "^[a-z0-9][a-z0-9._-]{1,31}$",
             Self::Header => "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
         }

@@ -30,6 +30,8 @@ pub(super) enum Shape {
     Block(&'static [Key]),
     /// A list of blocks.
     Blocks { keys: &'static [Key], max: usize },
+    /// One of these words, or a block of keys.
+    WordOrBlock { words: &'static [&'static str], keys: &'static [Key] },
     /// A block for each name.
     Named { names: Names, keys: &'static [Key] },
     /// A value for each name.
@@ -78,7 +80,10 @@ const fn later(name: &'static str) -> Key {
 impl Key {
     /// Returns whether changes of this block take effect without a restart.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.shape, Shape::Named { .. })
+        match self.shape {
+            Shape::Named { names, .. } => !matches!(names, Names::Broker | Names::Consumer),
+            _ => false,
+        }
     }
 
     const fn when(mut self, when: When) -> Self {
@@ -106,6 +111,12 @@ pub(super) const ROOT: &[Key] = &[
         "where tasks are kept: `embedded:DIR`, or `postgres://USER@HOST/DATABASE`. `--data DIR` means `embedded:DIR`. `${NAME}` is filled in",
     ),
     key(
+        "brokers",
+        Shape::Named { names: Names::Broker, keys: BROKER },
+        Unset,
+        "brokers by name: what carries messages. None is needed to run tasks. Changes take effect at the next start",
+    ),
+    key(
         "queues",
         Shape::Named { names: Names::Queue, keys: QUEUE },
         Unset,
@@ -123,14 +134,66 @@ pub(super) const ROOT: &[Key] = &[
         Unset,
         "schedules by name: what is submitted again and again. What is set on one through the API goes before this",
     ),
+    key(
+        "consumers",
+        Shape::Named { names: Names::Consumer, keys: CONSUMER },
+        Unset,
+        "consumers by name: messages that others publish, and what is done with them. Changes take effect at the next start",
+    ),
     block("retention", RETENTION, "how long ended tasks are kept"),
     block("telemetry", TELEMETRY, "what the program tells of itself"),
-    later("brokers"),
     later("dependencies"),
-    later("consumers"),
     later("callbacks"),
     later("tenants"),
     block("auth", AUTH, "who may call"),
+];
+
+const BROKER: &[Key] = &[
+    key(
+        "url",
+        Shape::OneOrMore { of: Form::Broker, max: 16 },
+        Required,
+        "where it is: `amqp://USER:PASSWORD@HOST:PORT/VHOST`, `amqps://…`, or `embedded:` for topics in the store itself. Several are endpoints of one broker, tried in turn. `${NAME}` is filled in",
+    ),
+    one(
+        "declare",
+        Form::Choice(&["declare", "verify", "off"]),
+        Is("declare"),
+        "what is done about queues and bindings that are not there: they are created, told, or nobody looks",
+    ),
+    block(
+        "reconnect",
+        RECONNECT,
+        "how a lost connection is tried again; the first try is made at once",
+    ),
+    key(
+        "rabbitmq",
+        Shape::Pairs { names: Names::Option, of: Form::Plain, max: 100 },
+        Unset,
+        "what only RabbitMQ knows; with `amqp` and `amqps` only",
+    ),
+];
+
+const RECONNECT: &[Key] = &[
+    one(
+        "first",
+        Form::Span { min: 100, max: HOUR },
+        Is("1s"),
+        "the first pause; each is twice the one before, with full jitter",
+    ),
+    one("cap", Form::Span { min: 100, max: HOUR }, Is("1m"), "no pause is longer"),
+    one(
+        "max_tries",
+        Form::Whole { min: 1, max: 1_000_000 },
+        Unset,
+        "gives up after so many tries in a row; never unless given",
+    ),
+    one(
+        "unavailable_after",
+        Form::Whole { min: 1, max: 1_000 },
+        Is("3"),
+        "an address that has failed so often in a row is passed over while another one has not",
+    ),
 ];
 
 const SERVER: &[Key] = &[
@@ -202,21 +265,175 @@ const QUEUE: &[Key] = &[
 ];
 
 const KIND: &[Key] = &[
-    one("queue", Form::Queue, Is("default"), "where its tasks wait unless they say otherwise; one of `queues`"),
-    key("command", Shape::List { of: Form::Argument, max: 1_000 }, Unset, "a program and its arguments that run each task. A program with a `/` is looked for from the file's folder, others in `PATH`"),
-    one("push", Form::Url, Unset, "an `http` or `https` URL that each task is posted to. `${NAME}` is filled in"),
+    one(
+        "queue",
+        Form::Queue,
+        Is("default"),
+        "where its tasks wait unless they say otherwise; one of `queues`",
+    ),
+    key(
+        "command",
+        Shape::List { of: Form::Argument, max: 1_000 },
+        Unset,
+        "a program and its arguments that run each task. A program with a `/` is looked for from the file's folder, others in `PATH`",
+    ),
+    one(
+        "push",
+        Form::Url,
+        Unset,
+        "an `http` or `https` URL that each task is posted to. `${NAME}` is filled in",
+    ),
     one("pull", Form::Flag, Unset, "`true`: workers elsewhere lease its tasks over HTTP"),
-    one("timeout", Form::Span { min: 100, max: DAY }, Is("5m"), "how long one attempt may take"),
-    one("total_timeout", Form::Span { min: 100, max: DAY }, Unset, "how long all attempts of a task may take together"),
-    one("grace", Form::Span { min: 0, max: HOUR }, Is("10s"), "how long an attempt that is cancelled or timed out has to end by itself"),
-    block("retry", RETRY, "when a failed attempt is tried again"),
-    one("schema", Form::Path, Unset, "a file with the JSON Schema that payloads must fit; looked for from the file's folder"),
-    key("on_error", Shape::Blocks { keys: RULE, max: 100 }, Unset, "what follows from certain failures; the first rule that matches decides, without one `retry` does"),
-    key("env", Shape::List { of: Form::Variable, max: 100 }, Unset, "variables of the server's environment that the program sees besides `PATH` and `LONGSHORE_*`").when(When::Beside("command")),
-    one("cwd", Form::Path, Unset, "the folder that the program runs in; the server's own unless given").when(When::Beside("command")),
-    block("limits", LIMITS, "what the program may use").when(When::Beside("command")),
-    key("secret", Shape::OneOrMore { of: Form::Secret, max: 2 }, Unset, "what requests are signed with; two while one takes the other's place. `${NAME}` or `file:PATH`").when(When::Beside("push")),
-    key("headers", Shape::Pairs { names: Names::Header, of: Form::Secret, max: 32 }, Unset, "headers of each request; their values are secrets").when(When::Beside("push")),
+    ATTEMPT_TIMEOUT,
+    one(
+        "total_timeout",
+        Form::Span { min: 100, max: DAY },
+        Unset,
+        "how long all attempts of a task may take together",
+    ),
+    GRACE,
+    RETRYING,
+    one(
+        "schema",
+        Form::Path,
+        Unset,
+        "a file with the JSON Schema that payloads must fit; looked for from the file's folder",
+    ),
+    ON_ERROR,
+    ENV,
+    CWD,
+    LIMITED,
+    SECRET,
+    HEADERS,
+];
+
+// What kinds and consumers have in common.
+const ATTEMPT_TIMEOUT: Key =
+    one("timeout", Form::Span { min: 100, max: DAY }, Is("5m"), "how long one attempt may take");
+const GRACE: Key = one(
+    "grace",
+    Form::Span { min: 0, max: HOUR },
+    Is("10s"),
+    "how long an attempt that is cancelled or timed out has to end by itself",
+);
+const RETRYING: Key = block("retry", RETRY, "when a failed attempt is tried again");
+const ON_ERROR: Key = key(
+    "on_error",
+    Shape::Blocks { keys: RULE, max: 100 },
+    Unset,
+    "what follows from certain failures; the first rule that matches decides, without one `retry` does",
+);
+const ENV: Key = key(
+    "env",
+    Shape::List { of: Form::Variable, max: 100 },
+    Unset,
+    "variables of the server's environment that the program sees besides `PATH` and `LONGSHORE_*`",
+)
+.when(When::Beside("command"));
+const CWD: Key = one(
+    "cwd",
+    Form::Path,
+    Unset,
+    "the folder that the program runs in; the server's own unless given",
+)
+.when(When::Beside("command"));
+const LIMITED: Key =
+    block("limits", LIMITS, "what the program may use").when(When::Beside("command"));
+const SECRET: Key = key("secret", Shape::OneOrMore { of: Form::Secret, max: 2 }, Unset, "what requests are signed with; two while one takes the other's place. `${NAME}` or `file:PATH`").when(When::Beside("push"));
+const HEADERS: Key = key(
+    "headers",
+    Shape::Pairs { names: Names::Header, of: Form::Secret, max: 32 },
+    Unset,
+    "headers of each request; their values are secrets",
+)
+.when(When::Beside("push"));
+
+const CONSUMER: &[Key] = &[
+    one(
+        "broker",
+        Form::Text { max: 128 },
+        Unset,
+        "who carries the messages, one of `brokers`; the only one unless given",
+    ),
+    key(
+        "topic",
+        Shape::OneOrMore { of: Form::Topic, max: 100 },
+        Unset,
+        "what it gets: topics, in which `*` stands for one word between dots and `#` for any number of them. Required",
+    ),
+    one(
+        "group",
+        Form::Group,
+        Unset,
+        "the group on whose behalf it consumes, which shares what it gets; the consumer's name unless given",
+    ),
+    one(
+        "mode",
+        Form::Choice(&["compete", "single_active", "broadcast"]),
+        Is("compete"),
+        "who gets a message: one of the group, one of the group and always the same as long as it is there, or everybody",
+    ),
+    key(
+        "concurrency",
+        Shape::WordOrBlock { words: &["serial"], keys: CONCURRENCY },
+        Unset,
+        "how many of its handlers run at once in this process; one unless given",
+    ),
+    one(
+        "decode",
+        Form::Choice(&["json", "text", "bytes"]),
+        Is("json"),
+        "how payloads are read. What does not fit goes to the dead letters at once",
+    ),
+    key(
+        "command",
+        Shape::List { of: Form::Argument, max: 1_000 },
+        Unset,
+        "a program and its arguments that run for each message. A program with a `/` is looked for from the file's folder, others in `PATH`",
+    ),
+    one(
+        "push",
+        Form::Url,
+        Unset,
+        "an `http` or `https` URL that each message is posted to. `${NAME}` is filled in",
+    ),
+    ATTEMPT_TIMEOUT,
+    GRACE,
+    RETRYING,
+    ON_ERROR,
+    one(
+        "dead_letter",
+        Form::Group,
+        Unset,
+        "the group that gets what failed for good, with the reason; the group's name and `.dead` unless given",
+    ),
+    one(
+        "parameters",
+        Form::Json,
+        Unset,
+        "a block of anything that handlers are given with each message",
+    ),
+    ENV,
+    CWD,
+    LIMITED,
+    SECRET,
+    HEADERS,
+    key(
+        "rabbitmq",
+        Shape::Pairs { names: Names::Option, of: Form::Plain, max: 100 },
+        Unset,
+        "what only RabbitMQ knows of the group's queue; with a broker of that sort only",
+    ),
+    later("depends_on"),
+    later("schema"),
+    later("total_timeout"),
+];
+
+const CONCURRENCY: &[Key] = &[
+    one("parallel", Form::Whole { min: 1, max: 10_000 }, Is("1"), "so many at once"),
+    later("pool"),
+    later("keyed"),
+    later("batch"),
 ];
 
 const RETRY: &[Key] = &[

@@ -11,7 +11,9 @@
 
 mod address;
 mod block;
+mod brokers;
 mod build;
+mod consumers;
 mod diff;
 mod environment;
 mod fault;
@@ -44,11 +46,12 @@ pub use files::FILE_NAMES;
 pub use flags::Flags;
 pub use measure::{BadSize, Size};
 pub use model::{
-    Auth, Command, Config, ErrorRule, Kind, Limits, LogFormat, Match, Push, Queue, Runner, Schema,
-    Server, Telemetry, Then, TlsFiles,
+    Auth, Broker, Command, Config, Consumer, ErrorRule, Kind, Limits, LogFormat, Match, Push,
+    Queue, Runner, Schema, Server, Telemetry, Then, TlsFiles,
 };
 pub use origin::Origin;
 pub use reference::reference;
+pub(crate) use rules::of as rules_of;
 pub use schema::schema;
 pub use secret::{Address, Secret};
 pub use sources::Sources;

@@ -1,14 +1,18 @@
 //! The configuration as the rest of the program sees it.
 
+use super::address::shown;
 use super::block::{Setting, join};
 use super::fault::Fault;
 use super::origin::Origin;
 use super::prints::Prints;
 use super::secret::{Address, Secret};
+use longshore_core::broker::{DeclareMode, Reconnect};
 use longshore_core::queue::Rate;
 use longshore_core::store::Retention;
 use longshore_core::{FaultClass, KindName, QueueName, RetryPolicy};
 use longshore_runtime::Plan;
+use longshore_runtime::handler::Decode;
+use longshore_runtime::messages::Mode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,10 +29,14 @@ pub struct Config {
     pub auth: Auth,
     /// Where tasks are kept: `embedded:DIR`, the folder as seen from the working folder.
     pub store: Address,
+    /// The brokers.
+    pub brokers: BTreeMap<String, Broker>,
     /// The queues; `default` is always among them.
     pub queues: BTreeMap<QueueName, Queue>,
     /// The kinds.
     pub kinds: BTreeMap<KindName, Kind>,
+    /// The consumers of messages.
+    pub consumers: BTreeMap<String, Consumer>,
     /// What is submitted again and again, by name.
     pub schedules: BTreeMap<String, Plan>,
     /// How long ended tasks are kept.
@@ -73,6 +81,28 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// Its private key, in PEM form.
     pub key: PathBuf,
+}
+
+/// A broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Broker {
+    /// Its endpoints, all of one driver's schemes.
+    pub urls: Vec<Address>,
+    /// What is done about what is not there. Default: it is created.
+    pub declare: DeclareMode,
+    /// How a lost connection is tried again. Default: without end.
+    pub reconnect: Reconnect,
+    /// What only its driver knows; the driver checks it.
+    pub options: BTreeMap<String, String>,
+}
+
+impl Broker {
+    /// One at an address, with every default.
+    pub(crate) fn at(url: &str) -> Self {
+        let (urls, reconnect) = (vec![Address::new(url, shown(url))], Reconnect::default());
+        Self { urls, declare: DeclareMode::default(), reconnect, options: BTreeMap::new() }
+    }
 }
 
 /// A queue.
@@ -120,7 +150,49 @@ impl Kind {
     }
 }
 
-/// Who runs a kind.
+/// A consumer of messages: what it gets, its knobs, and who does it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Consumer {
+    /// Who carries the messages. Default: the only broker there is.
+    pub broker: Option<String>,
+    /// What it gets: patterns of topics.
+    pub topics: Vec<String>,
+    /// The group on whose behalf it consumes. Default: the consumer's name.
+    pub group: Option<String>,
+    /// Who gets a message. Default: one of the group.
+    pub mode: Mode,
+    /// So many handlers run at once. Default: 1.
+    pub parallel: u32,
+    /// How payloads are read. Default: as JSON.
+    pub decode: Decode,
+    /// Who does it; never [`Runner::Pull`].
+    pub runner: Runner,
+    /// How long one attempt may take. Default: 5 min.
+    pub timeout: Duration,
+    /// How long an attempt that is told to stop has to end by itself. Default: 10 s.
+    pub grace: Duration,
+    /// When a failed attempt is tried again. Default: exponential, 4 attempts.
+    pub retry: RetryPolicy,
+    /// What follows from certain failures; the first that matches decides.
+    pub on_error: Vec<ErrorRule>,
+    /// The group that gets what failed for good. Default: the group's name and `.dead`.
+    pub dead_letter: Option<String>,
+    /// What handlers are given with each message. Default: nothing.
+    pub parameters: serde_json::Value,
+    /// What only its broker's driver knows; the driver checks it.
+    pub options: BTreeMap<String, String>,
+    pub(super) given: BTreeSet<String>,
+}
+
+impl Consumer {
+    /// Returns whether somebody set this key: what nobody set may come from the code instead.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.given.contains(key)
+    }
+}
+
+/// Who runs a kind, or takes the messages of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runner {
     /// A handler of the program itself.

@@ -89,6 +89,13 @@ impl<'s> Reader<'s> {
             {
                 Content::Bad
             }
+            Shape::WordOrBlock { words, keys } => match &node.value {
+                Value::Map(_) => Content::Block(self.block(keys, Some(node), &path, &entry.origin)),
+                _ => {
+                    let form = Form::Choice(words);
+                    self.leaf(form, node, &path).map_or(Content::Bad, Content::Leaf)
+                }
+            },
             Shape::Block(keys) => {
                 Content::Block(self.block(keys, Some(node), &path, &entry.origin))
             }
@@ -303,6 +310,7 @@ impl<'s> Reader<'s> {
             }
             Form::Url => address::url(text, self.sources).map(Leaf::Address),
             Form::Store => address::store(text, self.sources, origin).map(Leaf::Address),
+            Form::Broker => address::broker(text, self.sources).map(Leaf::Address),
             _ => Ok(leaf),
         }
     }

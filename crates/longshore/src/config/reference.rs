@@ -57,6 +57,10 @@ fn value(key: &Key) -> String {
         Shape::List { of, .. } => format!("list of: {}", of.brief()),
         Shape::OneOrMore { of, max } => format!("{}; or a list of 1..{max}", of.brief()),
         Shape::Block(_) => "block".into(),
+        Shape::WordOrBlock { words, .. } => {
+            let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+            format!("{}, or a block", words.join(", "))
+        }
         Shape::Blocks { .. } => "list of blocks".into(),
         Shape::Named { names, .. } => format!("block for each {}", names.placeholder()),
         Shape::Pairs { names, of, max } => {
@@ -69,7 +73,9 @@ fn value(key: &Key) -> String {
 fn inside(path: &str, key: &Key) -> Option<(String, &'static [Key])> {
     let dot = if path.is_empty() { "" } else { "." };
     match &key.shape {
-        Shape::Block(keys) => Some((format!("{path}{dot}{}", key.name), keys)),
+        Shape::Block(keys) | Shape::WordOrBlock { keys, .. } => {
+            Some((format!("{path}{dot}{}", key.name), keys))
+        }
         Shape::Blocks { keys, .. } => Some((format!("{path}{dot}{}[]", key.name), keys)),
         Shape::Named { names, keys } => {
             Some((format!("{path}{dot}{}.{}", key.name, names.placeholder()), keys))

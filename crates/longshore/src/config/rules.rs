@@ -5,7 +5,7 @@ use super::build::longest;
 use super::form::Leaf;
 use super::model::{ErrorRule, Match, Then};
 use super::reader::Reader;
-use longshore_core::{FaultClass, RetryPolicy};
+use longshore_core::{FaultClass, RetryPolicy, rule};
 use std::time::Duration;
 
 /// Makes the policy of a kind.
@@ -124,4 +124,23 @@ fn statuses(text: &str) -> Option<(u16, u16)> {
         Some(hundreds) => hundreds.parse::<u16>().ok().map(|n| (n * 100, n * 100 + 99)),
         None => text.parse().ok().map(|status| (status, status)),
     }
+}
+
+/// Makes the engine's rules.
+pub(crate) fn of(said: &[ErrorRule]) -> Vec<rule::ErrorRule> {
+    let one = |said: &ErrorRule| rule::ErrorRule {
+        matches: rule::ErrorMatch {
+            classes: said.matches.classes.clone(),
+            codes: said.matches.codes.clone(),
+            exits: said.matches.exits.clone(),
+            statuses: said.matches.statuses.clone(),
+        },
+        then: match said.then {
+            Then::Retry { after } => rule::Then::Retry { after },
+            Then::Dead => rule::Then::Dead,
+            Then::Discard => rule::Then::Discard,
+            Then::Snooze { after } => rule::Then::Snooze { after },
+        },
+    };
+    said.iter().map(one).collect()
 }

@@ -46,6 +46,7 @@ fn property(key: &Key) -> Value {
             {"type": "array", "items": of.schema(), "minItems": 1, "maxItems": max},
         ]}),
         Shape::Block(keys) => block(keys),
+        Shape::WordOrBlock { words, keys } => json!({"anyOf": [{"enum": words}, block(keys)]}),
         Shape::Blocks { keys, max } => {
             json!({"type": "array", "items": block(keys), "maxItems": max})
         }

@@ -36,6 +36,8 @@ pub struct Sources {
     unreadable: Vec<String>,
     flags: Flags,
     coded: BTreeSet<KindName>,
+    consumers: BTreeSet<String>,
+    brokers: BTreeSet<String>,
 }
 
 impl Sources {
@@ -95,6 +97,24 @@ impl Sources {
         self
     }
 
+    /// Names the consumers that the program has handlers for: of them the configuration may set the knobs.
+    pub fn consumers_in_code<N: Into<String>>(
+        mut self,
+        consumers: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.consumers = consumers.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Names the brokers that the program connects to: consumers may name them too.
+    pub fn brokers_in_code<N: Into<String>>(
+        mut self,
+        brokers: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.brokers = brokers.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Reads everything. One fault refuses all of it; all faults are told.
     ///
     /// Reads files: call it where blocking is fine.
@@ -148,6 +168,16 @@ impl Sources {
 
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str)
+    }
+
+    /// Whether the program has a handler for this consumer.
+    pub(super) fn has_consumer_in_code(&self, name: &str) -> bool {
+        self.consumers.contains(name)
+    }
+
+    /// The brokers that the program connects to.
+    pub(super) fn coded_brokers(&self) -> impl Iterator<Item = &str> {
+        self.brokers.iter().map(String::as_str)
     }
 
     /// Whether the program has a handler for this kind.

@@ -5,6 +5,95 @@ use longshore::config::{Sources, schema};
 
 /// Files of one fault each, and how it is told.
 const WRONG: &[(&str, &str)] = &[
+    (
+        "brokers: { main: { url: \"embedded:\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", rabbitmq: { x: 1 } } }",
+        "2:48: consumers.c.rabbitmq: belongs to another sort of broker than this consumer's",
+    ),
+    (
+        "consumers: { c: { topic: a, push: \"http://h/\" } }",
+        "1:14: consumers.c.broker: is missing: there are 0 brokers, name one of `brokers`",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { broker: mian, topic: a, push: \"http://h/\" } }",
+        "2:27: consumers.c.broker: there is no broker \"mian\"; did you mean \"main\"?",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { push: \"http://h/\" } }",
+        "2:14: consumers.c.topic: is missing: name what it gets, such as \"orders.*\"",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a } }",
+        "2:14: consumers.c: nobody takes these messages: give it a `command` or a `push` URL",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", command: [wc] } }",
+        "2:35: consumers.c.push: a consumer has either `command` or `push`, not both",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: \"a*\", push: \"http://h/\" } }",
+        "2:26: consumers.c.topic: \"a*\" is no pattern of topics: it must be words with dots between them; * stands for one word, # for any number; 1 to 249 characters",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", concurrency: parallel } }",
+        "2:61: consumers.c.concurrency: \"parallel\" is not known; there is: serial",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", concurrency: { parallel: 0 } } }",
+        "2:73: consumers.c.concurrency.parallel: must be 1..10000, not 0",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", mode: broadcast, retry: { max_attempts: 2 } } }",
+        "2:65: consumers.c.retry: a broadcast cannot be handed out again to one alone; set `retry: { max_attempts: 1 }`, or another `mode`",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", dead_letter: c } }",
+        "2:61: consumers.c.dead_letter: is the group itself; name another one",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", parameters: [1] } }",
+        "2:60: consumers.c.parameters: must be a block, such as { region: eu }",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", tpoic: b } }",
+        "2:48: consumers.c.tpoic: unknown key; did you mean \"topic\"?",
+    ),
+    ("brokers: { main: {} }", "1:12: brokers.main.url: is missing"),
+    (
+        "brokers: { main: { url: \"kafka://h\" } }",
+        "1:25: brokers.main.url: \"kafka://h\" is of no scheme that there is; there is: amqp, amqps, embedded",
+    ),
+    (
+        "brokers:\n  main:\n    url: localhost",
+        "3:10: brokers.main.url: \"localhost\" must begin with its scheme, such as \"amqp://user@host:5672/%2f\"",
+    ),
+    (
+        "brokers: { main: { url: [\"amqp://a:secret@h\", \"amqp:b\"] } }",
+        "1:47: brokers.main.url[1]: \"amqp:b\" is no URL with a host",
+    ),
+    (
+        "brokers: { main: { url: [\"amqp://h\", \"embedded:\"] } }",
+        "1:25: brokers.main.url: names different sorts of brokers; give each a name of its own",
+    ),
+    (
+        "brokers: { main: { url: \"embedded:./data\" } }",
+        "1:25: brokers.main.url: names a place; write \"embedded:\", which is where the tasks are",
+    ),
+    (
+        "brokers: { main: { url: \"embedded:\", rabbitmq: { heartbeat: 5s } } }",
+        "1:38: brokers.main.rabbitmq: belongs to another sort of broker than the `url`",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\", declare: create } }",
+        "1:46: brokers.main.declare: \"create\" is not known; there is: declare, verify, off",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\", reconnect: { first: 1m, cap: 5s } } }",
+        "1:66: brokers.main.reconnect.cap: the first pause is longer than the longest",
+    ),
+    (
+        "brokers: { Main: { url: \"amqp://h\" } }",
+        "1:12: brokers.Main: is no broker's name: it must match [a-z0-9][a-z0-9._-]{0,127}",
+    ),
     ("servr: {}", "1:1: servr: unknown key; did you mean \"server\"?"),
     (
         "server:\n  lissen: \"127.0.0.1:1\"",
@@ -220,7 +309,7 @@ fn each_fault_is_told_with_its_place_and_its_key() {
 
 #[test]
 fn all_faults_of_a_file_are_told_at_once_in_its_order() {
-    let text = "kinds:\n  k: { command: [no-such], timeout: soon, queue: nowhere }\nserver: { drain: 2h, x: 1 }\nbrokers: {}\n";
+    let text = "kinds:\n  k: { command: [no-such], timeout: soon, queue: nowhere }\nserver: { drain: 2h, x: 1 }\ntenants: {}\n";
     let lines = faults(text);
     let places: Vec<&str> = lines.iter().map(|line| line.split(": ").nth(1).unwrap()).collect();
     let keys = [
@@ -229,7 +318,7 @@ fn all_faults_of_a_file_are_told_at_once_in_its_order() {
         "kinds.k.queue",
         "server.drain",
         "server.x",
-        "brokers",
+        "tenants",
     ];
     assert_eq!(places, keys);
 }
@@ -390,6 +479,19 @@ fn the_json_schema_refuses_what_has_a_wrong_form() {
             "push: /tasks",
             "push: \"",
             "timeout: 10ms",
+            "url: [\"amqp://h\"",
+            "url: \"embedded:\", rabbitmq",
+            "cap: 5s",
+            "consumers: { c: { topic: a, push: \"http://h/\" } }",
+            "broker: mian",
+            "consumers: { c: { push",
+            "consumers: { c: { topic: a } }",
+            "command: [wc] } }",
+            "topic: \"a*\"",
+            "mode: broadcast",
+            "rabbitmq: { x: 1 }",
+            "dead_letter: c",
+            "parameters: [1]",
         ]
         .iter()
         .any(|part| text.contains(part));

@@ -15,6 +15,37 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
     ("server.tls.key", "server: { tls: { cert: c, key: % } }", ["one", "two"]),
     ("auth.keys", "auth: { keys: % }", ["file:one", "file:two"]),
     ("store", "store: %", ["embedded:a", "embedded:b"]),
+    (
+        "brokers.*.url",
+        "brokers: { m: { url: % } }",
+        ["\"amqp://a\"", "[\"amqp://a\", \"amqps://b\"]"],
+    ),
+    ("brokers.*.declare", "brokers: { m: { url: \"amqp://a\", declare: % } }", ["verify", "off"]),
+    (
+        "brokers.*.reconnect.first",
+        "brokers: { m: { url: \"amqp://a\", reconnect: { first: % } } }",
+        ["100ms", "2s"],
+    ),
+    (
+        "brokers.*.reconnect.cap",
+        "brokers: { m: { url: \"amqp://a\", reconnect: { cap: % } } }",
+        ["5s", "2m"],
+    ),
+    (
+        "brokers.*.reconnect.max_tries",
+        "brokers: { m: { url: \"amqp://a\", reconnect: { max_tries: % } } }",
+        ["1", "2"],
+    ),
+    (
+        "brokers.*.reconnect.unavailable_after",
+        "brokers: { m: { url: \"amqp://a\", reconnect: { unavailable_after: % } } }",
+        ["1", "2"],
+    ),
+    (
+        "brokers.*.rabbitmq.*",
+        "brokers: { m: { url: \"amqp://a\", rabbitmq: { heartbeat: % } } }",
+        ["5s", "10"],
+    ),
     ("queues.*.slots", "queues: { q: { slots: % } }", ["1", "2"]),
     ("queues.*.limit", "queues: { q: { limit: % } }", ["1", "2"]),
     ("queues.*.rate", "queues: { q: { rate: % } }", ["1/s", "1/m"]),
@@ -182,6 +213,181 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
         "queues: { q: }\nkinds: { k: { command: [wc] } }\nschedules: { tidy: { cron: \"@daily\", kind: k, queue: % } }",
         ["default", "q"],
     ),
+    (
+        "consumers.*.broker",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: %, topic: a, push: \"http://h/\" } }",
+        ["m", "n"],
+    ),
+    (
+        "consumers.*.topic",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: %, push: \"http://h/\" } }",
+        ["b", "[b, c.*]"],
+    ),
+    (
+        "consumers.*.group",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", group: % } }",
+        ["g", "h"],
+    ),
+    (
+        "consumers.*.mode",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", mode: % } }",
+        ["single_active", "broadcast"],
+    ),
+    (
+        "consumers.*.concurrency",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", concurrency: % } }",
+        ["serial", "{ parallel: 2 }"],
+    ),
+    (
+        "consumers.*.decode",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", decode: % } }",
+        ["text", "bytes"],
+    ),
+    (
+        "consumers.*.command",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, command: % } }",
+        ["[wc]", "[wc, -l]"],
+    ),
+    (
+        "consumers.*.push",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: % } }",
+        ["http://a/", "http://b/"],
+    ),
+    (
+        "consumers.*.timeout",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", timeout: % } }",
+        ["1s", "2s"],
+    ),
+    (
+        "consumers.*.grace",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", grace: % } }",
+        ["1s", "2s"],
+    ),
+    (
+        "consumers.*.dead_letter",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", dead_letter: % } }",
+        ["g", "h"],
+    ),
+    (
+        "consumers.*.parameters",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", parameters: % } }",
+        ["{ a: 1 }", "{ a: 2 }"],
+    ),
+    (
+        "consumers.*.env",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, command: [wc], env: % } }",
+        ["[HOME]", "[HOME, LANG]"],
+    ),
+    (
+        "consumers.*.cwd",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, command: [wc], cwd: % } }",
+        [".", "schemas"],
+    ),
+    (
+        "consumers.*.limits.memory",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, command: [wc], limits: { memory: % } } }",
+        ["1MiB", "2MiB"],
+    ),
+    (
+        "consumers.*.limits.processes",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, command: [wc], limits: { processes: % } } }",
+        ["1", "2"],
+    ),
+    (
+        "consumers.*.limits.output",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, command: [wc], limits: { output: % } } }",
+        ["1KiB", "2KiB"],
+    ),
+    (
+        "consumers.*.secret",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", secret: % } }",
+        ["a", "[a, b]"],
+    ),
+    (
+        "consumers.*.headers.*",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", headers: { x-a: % } } }",
+        ["a", "b"],
+    ),
+    (
+        "consumers.*.rabbitmq.*",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", rabbitmq: { x: % } } }",
+        ["1", "true"],
+    ),
+    (
+        "consumers.*.retry.strategy",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", retry: { strategy: % } } }",
+        ["immediate", "exponential"],
+    ),
+    (
+        "consumers.*.retry.max_attempts",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", retry: { max_attempts: % } } }",
+        ["1", "2"],
+    ),
+    (
+        "consumers.*.retry.base",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", retry: { strategy: fixed, base: % } } }",
+        ["2s", "3s"],
+    ),
+    (
+        "consumers.*.retry.factor",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", retry: { factor: % } } }",
+        ["1", "1.5"],
+    ),
+    (
+        "consumers.*.retry.cap",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", retry: { cap: % } } }",
+        ["1m", "2m"],
+    ),
+    (
+        "consumers.*.retry.jitter",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", retry: { jitter: % } } }",
+        ["0", "1"],
+    ),
+    (
+        "consumers.*.retry.min",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", retry: { strategy: random, min: % } } }",
+        ["1s", "2s"],
+    ),
+    (
+        "consumers.*.retry.max",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", retry: { strategy: random, max: % } } }",
+        ["1s", "2s"],
+    ),
+    (
+        "consumers.*.retry.delays",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", retry: { strategy: list, delays: % } } }",
+        ["[1s]", "[1s, 2h]"],
+    ),
+    (
+        "consumers.*.on_error[].match.exit",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, command: [wc], on_error: [{ match: { exit: % }, then: dead }] } }",
+        ["1", "[1, 2]"],
+    ),
+    (
+        "consumers.*.on_error[].match.class",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", on_error: [{ match: { class: % }, then: dead }] } }",
+        ["panic", "[panic, timeout]"],
+    ),
+    (
+        "consumers.*.on_error[].match.status",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", on_error: [{ match: { status: % }, then: dead }] } }",
+        ["500", "5xx"],
+    ),
+    (
+        "consumers.*.on_error[].match.code",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", on_error: [{ match: { code: % }, then: dead }] } }",
+        ["a", "[a, b]"],
+    ),
+    (
+        "consumers.*.on_error[].then",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", on_error: [{ match: { code: a }, then: % }] } }",
+        ["retry", "discard"],
+    ),
+    (
+        "consumers.*.on_error[].after",
+        "brokers: { m: { url: \"amqp://a\" }, n: { url: \"amqp://b\" } }\nconsumers: { c: { broker: m, topic: a, push: \"http://h/\", on_error: [{ match: { code: a }, then: snooze, after: % }] } }",
+        ["1s", "2s"],
+    ),
     ("retention.success", "retention: { success: % }", ["1d", "2d"]),
     ("retention.failed", "retention: { failed: % }", ["1d", "2d"]),
     ("retention.max_bytes", "retention: { max_bytes: % }", ["1GiB", "2GB"]),
@@ -190,14 +396,26 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
 
 /// The part that the rest of the program sees, without what is only shown.
 fn seen(config: &Config) -> String {
-    let Config { server, auth, store, queues, kinds, schedules, retention, telemetry, .. } = config;
+    let Config {
+        server,
+        auth,
+        store,
+        brokers,
+        queues,
+        kinds,
+        consumers,
+        schedules,
+        retention,
+        telemetry,
+        ..
+    } = config;
     let store = store.expose().rsplit('/').next().unwrap();
     let payloads: Vec<_> = schedules
         .values()
         .map(|plan| plan.task.payload.as_ref().map(|json| json.as_str()))
         .collect();
     format!(
-        "{server:?} {auth:?} {store} {queues:?} {kinds:?} {schedules:?} {payloads:?} {retention:?} {telemetry:?}"
+        "{server:?} {auth:?} {store} {brokers:?} {queues:?} {kinds:?} {consumers:?} {schedules:?} {payloads:?} {retention:?} {telemetry:?}"
     )
 }
 
@@ -208,9 +426,12 @@ fn every_key_reaches_the_configuration() {
         let differs = match *key {
             // Their values do not print.
             "kinds.*.secret" | "kinds.*.headers.*" => one.kinds != two.kinds,
+            "consumers.*.secret" | "consumers.*.headers.*" => one.consumers != two.consumers,
             // They are in folders of their own anyway.
             "kinds.*.schema" => one.kinds["k"].schema.is_some(),
-            "kinds.*.cwd" => seen(&one).contains("cwd: Some") && seen(&two).contains("schemas\")"),
+            "kinds.*.cwd" | "consumers.*.cwd" => {
+                seen(&one).contains("cwd: Some") && seen(&two).contains("schemas\")")
+            }
             "server.tls.cert" | "server.tls.key" | "auth.keys" => {
                 seen(&one).contains("/one\"") && seen(&two).contains("/two\"")
             }

@@ -81,7 +81,7 @@ fn what_a_variable_gets_wrong_is_told_with_its_name() {
             "many",
             "queues.default.slots: must be a whole number 1..10000, not \"many\"",
         ),
-        ("LONGSHORE__BROKERS", "x", "brokers: is not available yet in this version; leave it out"),
+        ("LONGSHORE__TENANTS", "x", "tenants: is not available yet in this version; leave it out"),
     ] {
         assert_eq!(refused(&[(variable, value)]), [format!("env {variable}: {fault}")]);
     }

@@ -39,6 +39,22 @@ fn what_can_be_applied_and_what_needs_a_restart_are_kept_apart() {
 }
 
 #[test]
+fn brokers_and_consumers_wait_for_a_restart_and_passwords_are_not_told() {
+    let text = "brokers: { main: { url: \"amqp://me:first@h\" } }\nconsumers: { c: { topic: a, push: \"http://h/\" } }\n";
+    let place = Place::with("longshore.yaml", text);
+    let old = place.load().unwrap();
+    place.write("longshore.yaml", &text.replace("first", "second").replace("topic: a", "topic: b"));
+
+    let changes = Config::diff(&old, &place.load().unwrap());
+
+    assert!(changes.applied.is_empty() && !changes.is_empty());
+    let restart = names(&changes.restart);
+    assert!(restart[0].starts_with("brokers.main.url: [\"amqp://me:***@h\"] → "), "{restart:?}");
+    assert!(restart[1].starts_with("consumers.c.topic: [\"a\"] → [\"b\"]"), "{restart:?}");
+    assert!(!format!("{restart:?}").contains("second"));
+}
+
+#[test]
 fn what_schemas_and_secrets_say_counts_and_where_a_line_stands_does_not() {
     let text = "kinds: { k: { push: \"http://h/\", schema: schemas/invoice.json, secret: file:secret } }\n";
     let place = Place::with("longshore.yaml", text);

@@ -2,13 +2,18 @@
 
 use crate::{Place, faults, yaml};
 use longshore::config::{Change, Config, LogFormat, Runner, Then, schema};
+use longshore::core::broker::{DeclareMode, Reconnect};
 use longshore::core::store::Missed;
 use longshore::core::{FaultClass, RetryPolicy};
+use longshore::handler::Decode;
+use longshore::messages::Mode;
 use std::time::Duration;
 
 const YAML: &str = r#"
 server:   { listen: "127.0.0.1:8080", drain: 30s, max_body: 256KiB }   # --listen
 store:    "embedded:./data"
+brokers:
+  main:   { url: ["amqp://guest:guest@127.0.0.1:5672/%2f"], declare: declare }
 queues:
   default: { slots: 16, limit: 64, rate: 500/s, backlog: 1000000 }
   mail:    { slots: 8 }
@@ -16,6 +21,8 @@ kinds:
   report.wordcount: { queue: default, command: ["wc", "-w"], timeout: 30s, retry: { strategy: exponential, max_attempts: 4, base: 1s, factor: 2, cap: 10m, jitter: 0.1 } }
   invoice.send:     { queue: mail, push: "https://billing.internal/tasks", schema: ./schemas/invoice.json }
   nightly:          { command: ["./nightly.sh"], on_error: [ { match: { exit: 65 }, then: dead }, { match: { class: timeout }, then: retry, after: 1m } ] }
+consumers:
+  shipping: { broker: main, topic: "orders.*", group: shipping, mode: compete, concurrency: { parallel: 32 }, decode: json, push: "http://127.0.0.1:9000/orders", retry: { max_attempts: 8 }, dead_letter: orders.dead, parameters: { region: eu } }
 schedules:
   tidy: { cron: "0 3 * * *", timezone: Europe/Berlin, kind: nightly, missed: one }
 retention: { success: 7d, failed: 90d, max_bytes: 10GiB }
@@ -29,6 +36,10 @@ store = "embedded:./data"
 listen = "127.0.0.1:8080"
 drain = "30s"
 max_body = "256KiB"
+
+[brokers.main]
+url = ["amqp://guest:guest@127.0.0.1:5672/%2f"]
+declare = "declare"
 
 [queues]
 default = { slots = 16, limit = 64, rate = "500/s", backlog = 1_000_000 }
@@ -57,6 +68,18 @@ match = { class = "timeout" }
 then = "retry"
 after = "1m"
 
+[consumers.shipping]
+broker = "main"
+topic = "orders.*"
+group = "shipping"
+mode = "compete"
+concurrency.parallel = 32
+decode = "json"
+push = "http://127.0.0.1:9000/orders"
+retry.max_attempts = 8
+dead_letter = "orders.dead"
+parameters.region = "eu"
+
 [schedules.tidy]
 cron = "0 3 * * *"
 timezone = "Europe/Berlin"
@@ -81,6 +104,10 @@ fn the_sample_means_what_it_says() {
     assert_eq!(config.server.drain, Duration::from_secs(30));
     assert_eq!(config.server.max_body, 256 << 10);
     assert_eq!(config.store.expose(), format!("embedded:{}", place.path("./data").display()));
+    let broker = &config.brokers["main"];
+    assert_eq!(broker.urls[0].expose(), "amqp://guest:guest@127.0.0.1:5672/%2f");
+    assert_eq!(broker.urls[0].to_string(), "amqp://guest:***@127.0.0.1:5672/%2f");
+    assert_eq!((broker.declare, broker.reconnect), (DeclareMode::Declare, Reconnect::default()));
     let queue = &config.queues["default"];
     assert_eq!((queue.slots, queue.limit, queue.backlog), (16, Some(64), Some(1_000_000)));
     assert_eq!(queue.rate.unwrap().to_string(), "500/s");
@@ -106,6 +133,16 @@ fn the_sample_means_what_it_says() {
     assert_eq!((rules[0].matches.exits.as_slice(), rules[0].then), (&[65][..], Then::Dead));
     assert_eq!(rules[1].matches.classes, [FaultClass::Timeout]);
     assert_eq!(rules[1].then, Then::Retry { after: Some(Duration::from_secs(60)) });
+
+    let shipping = &config.consumers["shipping"];
+    assert_eq!(shipping.broker.as_deref(), Some("main"));
+    assert_eq!((shipping.topics.as_slice(), shipping.parallel), (&["orders.*".to_owned()][..], 32));
+    assert_eq!((shipping.mode, shipping.decode), (Mode::Compete, Decode::Json));
+    assert_eq!(shipping.retry, RetryPolicy::default().max_attempts(8));
+    assert_eq!(shipping.dead_letter.as_deref(), Some("orders.dead"));
+    assert_eq!(shipping.parameters["region"], "eu");
+    let Runner::Push(push) = &shipping.runner else { panic!("{shipping:?}") };
+    assert_eq!(push.url.expose(), "http://127.0.0.1:9000/orders");
 
     let tidy = &config.schedules["tidy"];
     assert_eq!((tidy.cron.as_str(), tidy.timezone.as_str()), ("0 3 * * *", "Europe/Berlin"));
@@ -145,13 +182,16 @@ fn an_empty_file_means_the_defaults() {
 #[test]
 fn what_comes_later_is_refused_by_name() {
     for (text, fault) in [
-        (
-            "brokers: { main: { url: [\"amqp://guest@127.0.0.1\"], declare: declare } }",
-            "1:1: brokers:",
-        ),
         ("queues:\n  mail: { carrier: main, slots: 8 }", "2:11: queues.mail.carrier:"),
         ("dependencies:\n  carrier-api: { limit: 10 }", "1:1: dependencies:"),
-        ("consumers: { shipping: { broker: main, topic: \"orders.*\" } }", "1:1: consumers:"),
+        (
+            "brokers: { main: { url: \"amqp://h\" } }\nconsumers:\n  shipping: { topic: a, push: \"http://h/\", depends_on: [x] }",
+            "3:44: consumers.shipping.depends_on:",
+        ),
+        (
+            "brokers: { main: { url: \"amqp://h\" } }\nconsumers:\n  shipping: { topic: a, push: \"http://h/\", concurrency: { keyed: 3 } }",
+            "3:59: consumers.shipping.concurrency.keyed:",
+        ),
         ("callbacks: { secret: \"${CALLBACK_SECRET}\", allow: [] }", "1:1: callbacks:"),
         ("tenants: { acme: { weight: 2 } }", "1:1: tenants:"),
         ("telemetry: { log: json, otlp: \"http://127.0.0.1:4318\" }", "1:25: telemetry.otlp:"),

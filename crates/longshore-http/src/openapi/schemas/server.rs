@@ -72,6 +72,20 @@ pub(crate) struct Part {
     used_bytes: Option<u64>,
     /// Of `handlers`: slots that are taken by handlers which do not yield.
     stuck: Option<u64>,
+    /// Of `broker.NAME`: `connecting`, `up`, `blocked`, `lost`, `given_up`, `closed`; of `consumer.NAME`: see consumers.
+    #[schema(example = "up")]
+    state: Option<String>,
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    /// Of a broker that is up.
+    #[schema(example = "127.0.0.1:5672, RabbitMQ 3.10.8")]
+    server: Option<String>,
+    /// How often its connection came back.
+    reconnects: Option<u64>,
+    /// Messages that were published and not confirmed yet.
+    unconfirmed: Option<u64>,
+    /// Of a consumer: handlers that run.
+    running: Option<u64>,
 }
 
 /// How the server and its parts are.
@@ -79,6 +93,7 @@ pub(crate) struct Part {
 pub(crate) struct Health {
     status: Health3,
     reason: Option<String>,
-    /// By part: `store`, `handlers`, and every component that is not ready.
+    /// By part: `store`, `handlers`, each `broker.NAME` and `consumer.NAME`, and every component that is not ready. A broker
+    /// or consumer that is away makes the whole DEGRADED at most.
     details: BTreeMap<String, Part>,
 }

@@ -13,7 +13,9 @@
 //! The last line of stderr is the error's message, its last 8 KiB are the trace. The environment is
 //! empty but for `PATH`, the names that the configuration lists, `LONGSHORE_TASK_ID`,
 //! `LONGSHORE_ATTEMPT`, `LONGSHORE_TOKEN`, `LONGSHORE_DEADLINE` and, if the task has one,
-//! `TRACEPARENT`. Stdin is a file in memory: whether the command reads it is its own affair.
+//! `TRACEPARENT`. Of a message there are `LONGSHORE_MESSAGE_ID`, `LONGSHORE_TOPIC`, `LONGSHORE_CONSUMER` and
+//! `LONGSHORE_PARAMETERS` (JSON) in the place of id and token. Stdin is a file in memory: whether the command reads it is
+//! its own affair.
 //!
 //! A command that is cancelled, whose time is up or whose server drains is sent TERM, and KILL
 //! after the grace, both with its whole process group. What it left behind when it ends is killed,

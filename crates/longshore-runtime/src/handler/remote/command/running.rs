@@ -4,7 +4,6 @@ use super::output::{Captured, Tail};
 use super::spec::CommandSpec;
 use crate::exec::{self, Order, Report};
 use crate::handler::Call;
-use longshore_core::Payload;
 use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
@@ -57,7 +56,7 @@ impl Running {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let (stdout, write_out) = io::pipe()?;
         let (stderr, write_err) = io::pipe()?;
-        exec::give(&ours, file_of(&call.task.payload)?)?;
+        exec::give(&ours, file_of(&call.body())?)?;
         ours.set_nonblocking(true)?;
         let running = Self {
             watcher: UnixStream::from_std(ours)?,
@@ -174,7 +173,7 @@ fn at(when: Option<Instant>) -> impl Future<Output = ()> {
     sleep_until(when.unwrap_or_else(Instant::now))
 }
 
-fn file_of(payload: &Payload) -> io::Result<File> {
+fn file_of(payload: &[u8]) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC;
     // Older kernels do not know the second flag, hardened ones demand it.
     let file = match memfd_create(c"payload", flags | MemfdFlags::NOEXEC_SEAL) {
@@ -182,7 +181,7 @@ fn file_of(payload: &Payload) -> io::Result<File> {
         made => made?,
     };
     let mut file = File::from(file);
-    file.write_all(payload.as_bytes())?;
+    file.write_all(payload)?;
     seek(&file, SeekFrom::Start(0))?;
     Ok(file)
 }

@@ -1,7 +1,7 @@
 //! What is run, and what it may do.
 
 use crate::exec::Terms;
-use crate::handler::Call;
+use crate::handler::{Call, Message};
 use longshore_core::{Clock, SystemClock};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -128,17 +128,32 @@ impl CommandSpec {
             self.env.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?)));
         let left = call.deadline.saturating_duration_since(Instant::now());
         let deadline = SystemClock.now().after(left);
-        let of_task = [
-            ("LONGSHORE_TASK_ID", call.task.lease.id.to_string()),
+        let of_all = [
             ("LONGSHORE_ATTEMPT", call.task.attempt.to_string()),
-            ("LONGSHORE_TOKEN", call.task.lease.token.to_string()),
             ("LONGSHORE_DEADLINE", deadline.to_string()),
         ];
         let trace = call.task.traceparent.clone().map(|parent| ("TRACEPARENT", parent));
-        let of_task = of_task.into_iter().chain(trace);
-        let of_task = of_task.map(|(name, value)| (name.into(), value.into()));
-        std::iter::once(("PATH".into(), path)).chain(listed).chain(of_task).collect()
+        let own = match &call.message {
+            Some(message) => of_message(message),
+            None => vec![
+                ("LONGSHORE_TASK_ID", call.task.lease.id.to_string()),
+                ("LONGSHORE_TOKEN", call.task.lease.token.to_string()),
+            ],
+        };
+        let ours = of_all.into_iter().chain(trace).chain(own);
+        // What others publish may hold anything; a variable cannot.
+        let ours = ours.map(|(name, value)| (name.into(), value.replace('\0', "").into()));
+        std::iter::once(("PATH".into(), path)).chain(listed).chain(ours).collect()
     }
+}
+
+fn of_message(message: &Message) -> Vec<(&'static str, String)> {
+    let identity = message.identity().map(|id| ("LONGSHORE_MESSAGE_ID", id.to_owned()));
+    let topic = message.topic().map(|topic| ("LONGSHORE_TOPIC", topic.to_string()));
+    let parameters = Some(message.parameters()).filter(|said| !said.is_null());
+    let parameters = parameters.map(|said| ("LONGSHORE_PARAMETERS", said.to_string()));
+    let consumer = ("LONGSHORE_CONSUMER", message.consumer().to_owned());
+    identity.into_iter().chain(topic).chain(parameters).chain([consumer]).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The headers of a push: the task's, then the configuration's, then ours; later ones win.
 
-use crate::handler::Cx;
+use crate::handler::{Cx, Message};
 use crate::signature::{self, Secret};
 use longshore_core::{Clock, SystemClock, Timestamp};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -65,6 +65,10 @@ pub(super) fn of_attempt(cx: &Cx, body: &[u8], fixed: &HeaderMap, secrets: &[Sec
     for (name, value) in ours(cx, now) {
         put(&mut headers, name, &value);
     }
+    match cx.message() {
+        Some(message) => of_message(message, &mut headers),
+        None => of_task(cx, &mut headers),
+    }
     if !secrets.is_empty() {
         let (id, at) = (cx.id().to_string(), now.0 / 1_000);
         put(&mut headers, signature::SIGNATURE, &signature::sign(secrets, &id, at, body));
@@ -74,7 +78,44 @@ pub(super) fn of_attempt(cx: &Cx, body: &[u8], fixed: &HeaderMap, secrets: &[Sec
     headers
 }
 
-fn ours(cx: &Cx, now: Timestamp) -> [(&'static str, String); 14] {
+/// What a task has and a message has not.
+fn of_task(cx: &Cx, headers: &mut HeaderMap) {
+    put(headers, "longshore-token", &cx.token().to_string());
+    put(headers, "longshore-lease", &format!("{}.{}", cx.id(), cx.token()));
+}
+
+/// What a message has and a task has not.
+fn of_message(message: &Message, headers: &mut HeaderMap) {
+    put(headers, "content-type", message.content_type());
+    let group = message.group().map_or("", |group| group.as_str());
+    put(headers, "ce-source", &format!("/longshore/{}/{group}", message.broker()));
+    put(headers, "longshore-consumer", message.consumer());
+    if let Some(topic) = message.topic() {
+        put(headers, "ce-type", topic.as_str());
+        put(headers, "longshore-topic", topic.as_str());
+    }
+    if !message.parameters().is_null() {
+        put(headers, "longshore-parameters", &ascii(message.parameters()));
+    }
+}
+
+/// JSON of letters that a header can carry.
+fn ascii(value: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for unit in value.to_string().chars() {
+        if unit.is_ascii() {
+            text.push(unit);
+            continue;
+        }
+        for half in unit.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\u{half:04x}");
+        }
+    }
+    text
+}
+
+fn ours(cx: &Cx, now: Timestamp) -> [(&'static str, String); 12] {
     let id = cx.id().to_string();
     let left = cx.deadline().saturating_duration_since(Instant::now());
     [
@@ -88,8 +129,6 @@ fn ours(cx: &Cx, now: Timestamp) -> [(&'static str, String); 14] {
         ("longshore-attempt", cx.attempt().to_string()),
         ("longshore-max-attempts", cx.max_attempts().to_string()),
         ("longshore-deadline", now.after(left).to_string()),
-        ("longshore-token", cx.token().to_string()),
-        ("longshore-lease", format!("{id}.{}", cx.token())),
         ("ce-id", id.clone()),
         ("idempotency-key", id),
     ]

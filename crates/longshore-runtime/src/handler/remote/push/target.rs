@@ -6,7 +6,6 @@ use super::spec::{self, PushError, PushSpec};
 use crate::handler::{BoxHandler, Call, Cx, Handler};
 use crate::outgoing::{self, NoClient};
 use crate::signature::Secret;
-use bytes::Bytes;
 use longshore_core::{Fault, FaultClass, Outcome, Span};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Url};
@@ -83,7 +82,7 @@ impl Target {
     }
 
     async fn exchange(&self, cx: &Cx) -> Outcome {
-        let body = Bytes::copy_from_slice(cx.0.task.payload.as_bytes());
+        let body = cx.0.body();
         let headers = headers::of_attempt(cx, &body, &self.headers, &self.secrets);
         let request = self.client.post(self.url.clone()).headers(headers).body(body);
         match request.send().await {
