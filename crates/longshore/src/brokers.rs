@@ -1,6 +1,7 @@
 //! The brokers of a service: those that its code names, and those of the configuration.
 
 use crate::config::{self, Config, ConfigError};
+use crate::drivers::BadBroker;
 use crate::{Error, drivers};
 use longshore_core::KindName;
 use longshore_core::broker::Broker;
@@ -27,7 +28,7 @@ pub(crate) fn check_all(
             return Err(Error::Name { name: name.clone(), why });
         }
         if let Carrier::At(at) = carrier {
-            let wrong = |why| Error::Broker { name: name.clone(), why };
+            let wrong = |bad: BadBroker| Error::Broker { name: name.clone(), why: bad.why };
             drivers::check_broker(at, store).map_err(wrong)?;
         }
     }
@@ -38,7 +39,7 @@ pub(crate) fn check_all(
 pub(crate) fn check_configured(config: &Config, store: Option<&str>) -> Result<(), ConfigError> {
     for (name, said) in &config.brokers {
         drivers::check_broker(said, store)
-            .map_err(|why| config.fault(&["brokers", name, "url"], why))?;
+            .map_err(|bad| config.fault(&["brokers", name, bad.key], bad.why))?;
     }
     Ok(())
 }
@@ -58,7 +59,7 @@ pub(crate) fn open_all(
             Carrier::Open(broker) => broker,
             Carrier::At(at) => match drivers::open_broker(&at, topics) {
                 Ok(broker) => broker,
-                Err(why) => return Err(Error::Broker { name, why }),
+                Err(bad) => return Err(Error::Broker { name, why: bad.why }),
             },
         };
         all.insert(name.into(), broker);
@@ -66,7 +67,8 @@ pub(crate) fn open_all(
     let Some(config) = config else { return Ok(all.into_iter().collect()) };
     for (name, said) in &config.brokers {
         let opened = drivers::open_broker(said, topics);
-        let wrong = |why| ConfigError::from(config.fault(&["brokers", name, "url"], why));
+        let wrong =
+            |bad: BadBroker| ConfigError::from(config.fault(&["brokers", name, bad.key], bad.why));
         let broker = opened.map_err(wrong)?;
         all.insert(name.as_str().into(), broker);
     }

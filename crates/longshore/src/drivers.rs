@@ -94,18 +94,34 @@ pub(crate) async fn open_kept(url: &str) -> Result<Kept, Error> {
     }
 }
 
-/// Says what is wrong with a broker's address before anything is opened, in a fragment about it. `store` is the address
-/// of the store, if that is known.
-pub(crate) fn check_broker(broker: &config::Broker, store: Option<&str>) -> Result<(), String> {
+/// What is wrong with a broker, before anybody was asked whether it is there.
+#[derive(Debug)]
+pub(crate) struct BadBroker {
+    /// The key below the broker's name that it is about.
+    pub(crate) key: &'static str,
+    /// A fragment about it.
+    pub(crate) why: String,
+}
+
+fn bad_url(why: impl Into<String>) -> BadBroker {
+    BadBroker { key: "url", why: why.into() }
+}
+
+/// Says what is wrong with a broker before anything is opened. `store` is the address of the store, if that is known.
+pub(crate) fn check_broker(broker: &config::Broker, store: Option<&str>) -> Result<(), BadBroker> {
     let scheme = scheme_of(broker);
     if !BROKER_SCHEMES.contains(&scheme) {
-        return Err(format!(
+        return Err(bad_url(format!(
             "is of the scheme {scheme}, which this program was not built with; there is: {}",
             BROKER_SCHEMES.join(", ")
-        ));
+        )));
     }
     if scheme == "embedded" && store.is_some_and(is_elsewhere) {
-        return Err(NO_TOPICS.to_owned());
+        return Err(bad_url(NO_TOPICS));
+    }
+    #[cfg(feature = "rabbitmq")]
+    if scheme.starts_with("amqp") {
+        rabbitmq(broker)?;
     }
     Ok(())
 }
@@ -118,24 +134,41 @@ fn scheme_of(broker: &config::Broker) -> &str {
     first.split(':').next().unwrap_or_default()
 }
 
-/// Opens a broker, without waiting for one that is away. `topics` are those of the store itself, if it has any. An
-/// error is a fragment about the address.
+#[cfg(feature = "rabbitmq")]
+fn rabbitmq(broker: &config::Broker) -> Result<longshore_rabbitmq::Options, BadBroker> {
+    let urls = broker.urls.iter().map(config::Address::expose);
+    let mut options = longshore_rabbitmq::Options::new(urls);
+    options.reconnect = broker.reconnect;
+    options.set(&broker.options).map_err(bad_rabbitmq)?;
+    Ok(options)
+}
+
+#[cfg(feature = "rabbitmq")]
+fn bad_rabbitmq(error: longshore_rabbitmq::OpenError) -> BadBroker {
+    match error {
+        longshore_rabbitmq::OpenError::BadUrl { why } => bad_url(why),
+        longshore_rabbitmq::OpenError::BadOption { option: "rabbitmq", why } => {
+            BadBroker { key: "rabbitmq", why }
+        }
+        error @ longshore_rabbitmq::OpenError::BadOption { .. } => {
+            BadBroker { key: "rabbitmq", why: error.to_string() }
+        }
+    }
+}
+
+/// Opens a broker, without waiting for one that is away. `topics` are those of the store itself, if it has any.
 pub(crate) fn open_broker(
     broker: &config::Broker,
     topics: Option<&Arc<dyn Broker>>,
-) -> Result<Arc<dyn Broker>, String> {
+) -> Result<Arc<dyn Broker>, BadBroker> {
     match scheme_of(broker) {
-        "embedded" => topics.cloned().ok_or_else(|| NO_TOPICS.to_owned()),
+        "embedded" => topics.cloned().ok_or_else(|| bad_url(NO_TOPICS)),
         #[cfg(feature = "rabbitmq")]
         "amqp" | "amqps" => {
-            let urls = broker.urls.iter().map(config::Address::expose);
-            let mut options = longshore_rabbitmq::Options::new(urls);
-            options.reconnect = broker.reconnect;
-            options.set(&broker.options).map_err(|error| error.to_string())?;
-            let opened = longshore_rabbitmq::RabbitMq::open(options);
-            opened.map(|broker| Arc::new(broker) as _).map_err(|error| error.to_string())
+            let opened = longshore_rabbitmq::RabbitMq::open(rabbitmq(broker)?);
+            opened.map(|broker| Arc::new(broker) as _).map_err(bad_rabbitmq)
         }
-        _ => check_broker(broker, None).and(Err("cannot be opened".to_owned())),
+        _ => check_broker(broker, None).and(Err(bad_url("cannot be opened"))),
     }
 }
 
@@ -160,7 +193,7 @@ pub async fn by_hand(
 #[doc(hidden)]
 pub fn broker(url: &str) -> Result<Arc<dyn Broker>, Error> {
     let opened = open_broker(&config::Broker::at(url), None);
-    opened.map_err(|why| Error::Broker { name: "bench".to_owned(), why })
+    opened.map_err(|bad| Error::Broker { name: "bench".to_owned(), why: bad.why })
 }
 
 #[cfg(feature = "rabbitmq")]

@@ -162,18 +162,21 @@ async fn what_cannot_be_is_refused_at_the_start() {
     let said = refused(said.store(format!("embedded:{}", dir.path().display()))).await;
     assert!(said.starts_with("broker \"main\": its address is of the scheme kafka"), "{said}");
 
-    let text = "brokers: { main: { url: \"amqp://h\" } }\n";
-    // Without its driver it is refused with its line; with it, it is opened although nobody is there.
+    // What the driver alone can judge is told with its line, and nothing is made before.
     let folder = dir.path().join("new");
-    let other = longshore::builder().store(format!("embedded:{}", folder.display()));
-    let other = other.listen(SocketAddr::from(([127, 0, 0, 1], 0)));
-    match other.config(sources(dir.path(), text)).start().await {
-        Ok(service) => drop(service.stop(Duration::ZERO).await),
-        Err(said) => {
-            let (said, line) =
-                (said.to_string(), "longshore.yaml:1:25: brokers.main.url: is of the");
-            assert!(said.contains(line), "{said}");
-            assert!(!folder.exists(), "nothing is made before");
-        }
+    for (text, line) in [
+        (
+            "brokers: { main: { url: \"amqp://h\", rabbitmq: { hartbeat: 5 } } }",
+            "1:59: brokers.main.rabbitmq: no option \"hartbeat\"",
+        ),
+        (
+            "store: \"postgres://h/x\"\nbrokers: { here: { url: \"embedded:\" } }",
+            "2:25: brokers.here.url: means",
+        ),
+    ] {
+        let other = longshore::builder().store(format!("embedded:{}", folder.display()));
+        let said = refused(other.config(sources(dir.path(), text))).await;
+        assert!(said.contains(&format!("longshore.yaml:{line}")), "{said}");
+        assert!(!folder.exists(), "{text}");
     }
 }
