@@ -191,7 +191,7 @@ impl Settler for Tag {
             self.acker.settle(self.tag);
         }
         if is_stored {
-            self.acker.heard(self.tag, &self.queue).await;
+            self.acker.heard(self.tag).await;
         }
         Ok(Settled::Done)
     }

@@ -140,7 +140,11 @@ impl Reader {
             Ok(queue) => queue.into(),
             Err(trouble) => return End::Failed(trouble),
         };
-        let acker = Arc::new(Acker::new(channel.clone(), usize::from(self.prefetch)));
+        let name = match short(&queue) {
+            Ok(name) => name,
+            Err(trouble) => return End::Failed(trouble),
+        };
+        let acker = Arc::new(Acker::new(channel.clone(), name, usize::from(self.prefetch)));
         let telling = tokio::spawn({
             let acker = acker.clone();
             async move { acker.run().await }
@@ -159,6 +163,7 @@ impl Reader {
         acker.end();
         if matches!(end, End::Wished) {
             let _ = tokio::time::timeout(STEP, telling).await;
+            acker.ask().await;
             // Not cancelled before: who is active next would get what follows before what is given back.
             let _ = within(STEP, channel.close(200, "done".into())).await;
         }
