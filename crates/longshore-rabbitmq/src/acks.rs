@@ -212,6 +212,10 @@ impl Acker {
             }
         }
         self.is_gone.store(true, Ordering::Release);
+        if !self.is_ending.load(Ordering::Acquire) && self.channel.status().connected() {
+            // Nobody would settle what is open on it: the subscription is to be made again.
+            let _ = within(STEP, self.channel.close(200, "settling failed".into())).await;
+        }
     }
 
     async fn tell(&self, words: Vec<Word>) {
