@@ -14,11 +14,19 @@ use std::time::{Duration, Instant};
 pub(crate) async fn a_pause_takes_the_next_rung() {
     let (broker, group) = (shared().await, group("ladder"));
     declare(&broker, &group).await;
-    publish(&broker, vec![to_group(&group, "long"), to_group(&group, "short")]).await;
     let mut received = subscribe(&broker, &group.name, 10).await;
+    let pauses = [1_200, 100].map(Duration::from_millis);
+    // A rung takes a while where it is new.
+    publish(&broker, vec![to_group(&group, "1"), to_group(&group, "2")]).await;
+    for after in pauses {
+        next(&mut received).await.settle(Settlement::Retry { after }).await.unwrap();
+    }
+    for _ in pauses {
+        text(&mut received).await;
+    }
+    publish(&broker, vec![to_group(&group, "long"), to_group(&group, "short")]).await;
     let began = Instant::now();
-    for millis in [1_200, 100] {
-        let after = Duration::from_millis(millis);
+    for after in pauses {
         next(&mut received).await.settle(Settlement::Retry { after }).await.unwrap();
     }
     let short = next(&mut received).await;
