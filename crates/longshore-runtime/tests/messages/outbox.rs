@@ -14,7 +14,7 @@ fn parcel(payload: &'static [u8]) -> Submission {
     let topic = TopicName::new("orders.created").unwrap();
     let message = NewMessage { id: Some("m1".into()), ..NewMessage::new(payload) };
     let parcel = Parcel::new("main", &topic, vec![message], None);
-    Submission::new(KIND).payload(&parcel).unwrap()
+    Submission { is_ours: true, ..Submission::new(KIND) }.payload(&parcel).unwrap()
 }
 
 #[tokio::test]
