@@ -138,6 +138,11 @@ impl Acker {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns whether nothing is open.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.runs().states.iter().all(|state| *state != State::Out)
+    }
+
     /// Something was handed out.
     pub(crate) fn hand_out(&self, tag: u64) {
         self.runs().hand_out(tag);

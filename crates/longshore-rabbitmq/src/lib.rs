@@ -25,6 +25,7 @@ mod group;
 mod ladder;
 mod link;
 mod live;
+mod lookout;
 mod making;
 mod mismatch;
 mod names;

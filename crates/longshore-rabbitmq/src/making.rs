@@ -183,7 +183,7 @@ impl Keeper {
     /// Binds a queue to where the ladder ends, unless that is done: whoever has declared it need not have.
     pub(crate) async fn bind_way_back(&self, live: &Live, queue: &str) -> Result<(), BrokerError> {
         let _one = self.making.lock().await;
-        let mark = format!("{DIRECT} {queue}");
+        let mark = way_back(queue);
         if self.has_made(live.epoch, &mark) {
             return Ok(());
         }
@@ -234,6 +234,12 @@ impl Keeper {
         Err(BrokerError::Refused { why: work.refused.join("; ") })
     }
 
+    /// A queue may be another one by now: its way back is bound again when it is needed next.
+    pub(crate) fn forget_way_back(&self, queue: &str) {
+        let mut commons = self.commons.lock().unwrap_or_else(PoisonError::into_inner);
+        commons.1.remove(&way_back(queue));
+    }
+
     /// A rung may be gone: it is made again when it is needed next.
     pub(crate) fn forget_rung(&self, rung: Rung) {
         self.commons.lock().unwrap_or_else(PoisonError::into_inner).1.remove(rung.name);
@@ -251,6 +257,11 @@ impl Keeper {
         }
         commons.1.insert(name.to_owned());
     }
+}
+
+/// Stands for a binding among what was made.
+fn way_back(queue: &str) -> String {
+    format!("{DIRECT} {queue}")
 }
 
 fn quorum() -> FieldTable {

@@ -8,6 +8,7 @@ use crate::desk::short;
 use crate::error::{Trouble, within};
 use crate::link::Standing;
 use crate::live::Live;
+use crate::lookout::{Lookout, Sight};
 use crate::names::Route;
 use crate::source::Source;
 use crate::wire::Received;
@@ -51,6 +52,8 @@ enum End {
     Wished,
     /// The server cancelled it: its queue is gone.
     Cancelled,
+    /// It may be deaf, and nothing is lost by making it again.
+    Stale,
     /// It failed.
     Failed(Trouble),
 }
@@ -69,6 +72,7 @@ impl Reader {
             }
             let trouble = match end {
                 End::Wished => break,
+                End::Stale => continue,
                 End::Cancelled => match self.source.remake(&self.office.keeper, &live).await {
                     Ok(()) => Trouble::Away("the queue was deleted, and was made again".to_owned()),
                     Err(error) => Trouble::Away(error.to_string()),
@@ -146,6 +150,8 @@ impl Reader {
             Ok(name) => name,
             Err(trouble) => return End::Failed(trouble),
         };
+        self.office.keeper.forget_way_back(&queue);
+        let lookout = Lookout::new(&self.office.keeper, &self.source);
         let acker = Arc::new(Acker::new(channel.clone(), name, usize::from(self.prefetch)));
         let telling = tokio::spawn({
             let acker = acker.clone();
@@ -160,7 +166,7 @@ impl Reader {
             epoch,
         };
         let mut consumer = None;
-        let end = self.receive(live, &channel, &hands, &mut consumer).await;
+        let end = self.receive(live, &channel, &hands, lookout, &mut consumer).await;
         self.shelf.clear();
         acker.end();
         if matches!(end, End::Wished) {
@@ -168,6 +174,9 @@ impl Reader {
             acker.ask().await;
             // Not cancelled before: who is active next would get what follows before what is given back.
             let _ = within(STEP, channel.close(200, "done".into())).await;
+        } else if channel.status().connected() {
+            // The server would go on to hand out on it.
+            let _ = within(STEP, channel.close(200, "made again".into())).await;
         }
         drop(consumer);
         end
@@ -184,6 +193,7 @@ impl Reader {
         live: &Live,
         channel: &Channel,
         hands: &Hands,
+        mut lookout: Lookout,
         kept: &mut Option<Consumer>,
     ) -> End {
         let mut own = self.shelf.wish.subscribe();
@@ -208,7 +218,9 @@ impl Reader {
                         Err(trouble) => return End::Failed(trouble),
                     };
                     self.shelf.tell(Subscribed::Confirmed);
-                    if let Some(end) = self.fill(live, channel, consumer, hands).await {
+                    if let Some(end) =
+                        self.fill(live, channel, consumer, (hands, &mut lookout)).await
+                    {
                         return end;
                     }
                 }
@@ -229,13 +241,16 @@ impl Reader {
         live: &Live,
         channel: &Channel,
         consumer: &mut Consumer,
-        hands: &Hands,
+        (hands, lookout): (&Hands, &mut Lookout),
     ) -> Option<End> {
         let mut own = self.shelf.wish.subscribe();
         loop {
             tokio::select! {
                 message = consumer.next() => match message {
-                    Some(Ok(message)) => hands.hand_out(message),
+                    Some(Ok(message)) => {
+                        lookout.received();
+                        hands.hand_out(message);
+                    }
                     Some(Err(error)) => return Some(End::Failed(error.into())),
                     None if channel.status().connected() && live.connection.is_up() => {
                         return Some(End::Cancelled);
@@ -246,6 +261,13 @@ impl Reader {
                 },
                 _ = own.changed() => {}
                 _ = self.closing.changed() => {}
+                () = lookout.turn() => {
+                    match lookout.look(live, &hands.acker, &hands.queue).await {
+                        Sight::Fine => {}
+                        Sight::Stale => return Some(End::Stale),
+                        Sight::Lost(why) => return Some(End::Failed(Trouble::Away(why.to_owned()))),
+                    }
+                }
             }
             match self.wish() {
                 Wish::Receive => {}

@@ -9,7 +9,7 @@ use crate::shape::{Entry, Wanted};
 use longshore_core::broker::{
     BrokerError, DeclareMode, Difference, GroupName, Pattern, To, Topology, TopologyDiff,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -30,6 +30,8 @@ pub(crate) struct Keeper {
     /// What is ours in the virtual host, and was made on which connection.
     pub(crate) commons: Mutex<(u64, HashSet<String>)>,
     remade: Mutex<Vec<GroupName>>,
+    /// How often each group was made again.
+    remakes: Mutex<HashMap<GroupName, u64>>,
     bell: Notify,
 }
 
@@ -42,6 +44,7 @@ impl Keeper {
             making: tokio::sync::Mutex::new(()),
             commons: Mutex::new((0, HashSet::new())),
             remade: Mutex::new(Vec::new()),
+            remakes: Mutex::default(),
             bell: Notify::new(),
         }
     }
@@ -139,11 +142,7 @@ impl Keeper {
             let was_made = work.group(&entry, arguments).await?;
             if was_made && entry.was_there() {
                 tracing::warn!(group = %entry.group.name, "a queue was gone and is made again; what was in it is lost");
-                self.remade
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(entry.group.name.clone());
-                self.bell.notify_waiters();
+                self.note_remade(&entry.group.name);
             }
             if entry.mode == DeclareMode::Declare {
                 entry.is_there();
@@ -154,6 +153,20 @@ impl Keeper {
             return Ok(work.diff);
         }
         Err(BrokerError::Refused { why: work.refused.join("; ") })
+    }
+
+    fn note_remade(&self, group: &GroupName) {
+        let mut remakes = self.remakes.lock().unwrap_or_else(PoisonError::into_inner);
+        *remakes.entry(group.clone()).or_default() += 1;
+        drop(remakes);
+        self.remade.lock().unwrap_or_else(PoisonError::into_inner).push(group.clone());
+        self.bell.notify_waiters();
+    }
+
+    /// Returns how often a group was made again.
+    pub(crate) fn remakes(&self, group: &GroupName) -> u64 {
+        let remakes = self.remakes.lock().unwrap_or_else(PoisonError::into_inner);
+        remakes.get(group).copied().unwrap_or(0)
     }
 
     /// Makes everything again on a new connection, before anybody else uses it.

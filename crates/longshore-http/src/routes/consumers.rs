@@ -1,5 +1,6 @@
 //! Consumers of messages: how they are, how their policy is kept, and holding them back.
 
+use crate::auth::Caller;
 use crate::codes;
 use crate::envelope::Shape;
 use crate::house::House;
@@ -11,6 +12,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::{Method, StatusCode};
 use longshore_core::broker::GroupStats;
+use longshore_core::store::{Act, ActKind};
 use longshore_core::{Span, Timestamp};
 use longshore_runtime::messages::{ConsumerView, Explained, Line, Refusal};
 use longshore_runtime::nearest::nearest;
@@ -98,10 +100,11 @@ pub(crate) async fn explain(
 )]
 pub(crate) async fn pause(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold(&house, part, request, true).await
+    hold(&house, &caller, part, request, true).await
 }
 
 /// Ends the pause of a consumer.
@@ -116,10 +119,11 @@ pub(crate) async fn pause(
 )]
 pub(crate) async fn resume(
     State(house): State<House>,
+    caller: Caller,
     part: Part,
     request: Request,
 ) -> Result<Response, Problem> {
-    hold(&house, part, request, false).await
+    hold(&house, &caller, part, request, false).await
 }
 
 /// Refuses what is documented for consumers that the API makes, changes and removes.
@@ -130,6 +134,7 @@ pub(crate) async fn later(method: Method) -> Problem {
 
 async fn hold(
     house: &House,
+    caller: &Caller,
     part: Part,
     request: Request,
     pause: bool,
@@ -137,7 +142,15 @@ async fn hold(
     let headers = Call::plain(request, house).await?;
     let name = named(house, part)?;
     let held = house.engine().consumers().pause(&name, pause);
-    let mut shown = Shown::of(held.ok_or_else(|| no_consumer(house, &name))?, None);
+    let held = held.ok_or_else(|| no_consumer(house, &name))?;
+    if held.paused != pause {
+        let word = if pause { "pause" } else { "resume" };
+        let (act, target) = (word.to_owned(), Some(format!("consumer {name}")));
+        let what = ActKind::Note { act, target, before: None, after: None };
+        let act = Act { by: caller.by().to_owned(), tenant: caller.tenant(), what };
+        house.engine().store().act(vec![act]).await?;
+    }
+    let mut shown = Shown::of(held, None);
     shown.paused = pause;
     Ok(Shape::asked(&headers).answer(StatusCode::OK, &shown))
 }

@@ -212,8 +212,14 @@ async fn consumers_are_shown_explained_and_held_back() {
     let paused = post(&house.router, "/v1/consumers/shipping/pause", "").await;
     assert_eq!(paused.json()["data"]["paused"], true, "{}", paused.text());
     house.is("shipping", "paused").await;
+    post(&house.router, "/v1/consumers/shipping/pause", "").await;
     post(&house.router, "/v1/consumers/shipping/resume", "").await;
     house.is("shipping", "running").await;
+    let audit = get(&house.router, "/v1/audit").await.json();
+    let lines = audit["data"]["items"].as_array().unwrap();
+    let acts: Vec<_> = lines.iter().map(|line| (&line["act"], &line["target"])).collect();
+    let target = Value::from("consumer shipping");
+    assert_eq!(acts, [(&"resume".into(), &target), (&"pause".into(), &target)], "once each");
 
     let unknown = get(&house.router, "/v1/consumers/shiping").await;
     assert_eq!(unknown.code(), 40422);

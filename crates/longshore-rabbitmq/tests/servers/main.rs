@@ -33,6 +33,7 @@ longshore_conformance::needy_tests!(needs: rabbitmq::needed, [
     queues::a_queue_may_have_another_name_type_and_arguments,
     queues::what_is_unknown_is_refused_by_name,
     queues::a_deleted_queue_comes_back_with_its_subscription,
+    queues::a_queue_that_others_delete_and_make_again_at_once_is_read_again,
     queues::a_deleted_queue_that_nobody_reads_comes_back_when_something_is_published,
     queues::a_breaker_puts_aside_and_loses_nothing,
     foreign::a_message_of_a_plain_client_is_received_as_it_is,

@@ -5,9 +5,9 @@ use crate::rig::{
     to_topic, unique,
 };
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use longshore_core::broker::{
-    Broker, BrokerError, DeclareMode, GroupName, Settlement, Subscribed, Topology,
+    Broker, BrokerError, DeclareMode, Group, GroupName, Settlement, Subscribed, Topology,
 };
 use longshore_rabbitmq::GroupOptions;
 
@@ -89,6 +89,31 @@ pub(crate) async fn a_deleted_queue_comes_back_with_its_subscription() {
     tokio::time::timeout(SOON, wait).await.unwrap();
     publish(&broker, vec![to_group(&group, "x")]).await;
     assert_eq!(text(&mut received).await, "x");
+}
+
+pub(crate) async fn a_queue_that_others_delete_and_make_again_at_once_is_read_again() {
+    let broker = shared().await;
+    let groups: Vec<Group> = (0..8).map(|_| group("swapped")).collect();
+    let mut subscribed = Vec::new();
+    for group in &groups {
+        declare(&broker, group).await;
+        subscribed.push(subscribe(&broker, &group.name, 10).await);
+    }
+    let channel = plain().await;
+    for group in &groups {
+        let mut table = FieldTable::default();
+        table.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        let name = || group.name.as_str().into();
+        channel.queue_delete(name(), QueueDeleteOptions::default()).await.unwrap();
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(name(), options, table).await.unwrap();
+    }
+    for (group, received) in groups.iter().zip(&mut subscribed) {
+        publish(&broker, vec![to_group(group, "x")]).await;
+        let came = tokio::time::timeout(2 * SOON, received.receive(1)).await;
+        let came = came.unwrap_or_else(|_| panic!("deaf: {:?}", received.state()));
+        assert_eq!(came[0].envelope.payload, "x");
+    }
 }
 
 pub(crate) async fn a_deleted_queue_that_nobody_reads_comes_back_when_something_is_published() {

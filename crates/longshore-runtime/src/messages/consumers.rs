@@ -93,8 +93,9 @@ impl Consumers {
     /// it was; nothing if there is no such consumer.
     pub fn pause(&self, name: &str, pause: bool) -> Option<ConsumerView> {
         let one = self.0.get(name)?;
+        let before = view(one);
         one.paused.send_if_modified(|paused| std::mem::replace(paused, pause) != pause);
-        Some(view(one))
+        Some(before)
     }
 
     /// Returns how its policy is kept on its broker.

@@ -15,6 +15,9 @@ const RELEASING: Duration = Duration::from_secs(1);
 /// How long the broker may take to hear how what has returned ended.
 const SETTLING: Duration = Duration::from_secs(8);
 
+/// Between two looks whether all is settled: a tracker only tells those who let nothing more begin.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// What runs between a start and its stop. Cloning gives another handle.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Round {
@@ -30,6 +33,13 @@ impl Round {
     /// Begins with a delivery, beside the others.
     pub(super) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.unsettled.spawn(work);
+    }
+
+    /// Returns once nothing is unsettled.
+    pub(super) async fn settled(&self) {
+        while !self.unsettled.is_empty() {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }
 

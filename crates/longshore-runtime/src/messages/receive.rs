@@ -17,6 +17,8 @@ use tokio::time::{sleep, timeout};
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Between two looks how the subscription is, before it is confirmed and afterwards.
 const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+/// How long handlers may go on with what they have from a broker that cannot keep the policy any more.
+const SETTLING: Duration = Duration::from_secs(30);
 /// How long it may take to get what was handed out already, to give it back.
 const LEFT: Duration = Duration::from_millis(10);
 
@@ -37,6 +39,11 @@ pub(super) async fn run(cx: Arc<Context>, round: Round, life: Life) -> Result<()
             // What runs can be settled for as long as the subscription is there.
             round.drained.cancelled().await;
             break;
+        }
+        if ended == Ended::Refused {
+            // Here as well: what runs would be run again elsewhere.
+            deliveries.pause().await;
+            let _ = timeout(SETTLING, round.settled()).await;
         }
     }
     cx.stand(Standing::Draining);
@@ -161,6 +168,8 @@ enum Ended {
     Stopping,
     /// The subscription is over, and another one is to be made.
     Over,
+    /// What answers now cannot keep the policy.
+    Refused,
 }
 
 /// Hands deliveries to handlers. Nothing is taken without a slot for it.
@@ -212,7 +221,7 @@ async fn consume(
                 // Another version may answer now.
                 if link.state.is_up() && let Err(why) = replan(cx) {
                     say(NotYet::Refused(why), cx, life);
-                    return Ended::Over;
+                    return Ended::Refused;
                 }
                 continue;
             }
