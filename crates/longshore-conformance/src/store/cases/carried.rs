@@ -1,14 +1,16 @@
 //! Queues that a broker carries: marks in the outbox, and opening what came back.
 
-use super::bench::{Bench, in_lane, job, kind, queue, secs};
+use super::bench::{Bench, in_lane, job, kind, queue, secs, tenant};
 use super::case_list;
 use longshore_core::queue::Scope;
-use longshore_core::store::{Hold, Opened};
+use longshore_core::store::{Carried, Claim, Hold, MarkRef, Marked, Open, Opened, Relay};
 use longshore_core::{NewTask, State, TaskId, Verdict};
+use std::time::Duration;
 
 case_list![
     a_carried_queue_is_not_claimed,
-    ready_tasks_of_a_carried_queue_are_marked_oldest_first,
+    ready_tasks_of_a_carried_queue_are_marked_best_first,
+    many_lines_are_merged_by_rank,
     what_was_relayed_is_not_given_again,
     only_what_is_ready_is_marked,
     a_mark_goes_with_its_task,
@@ -23,13 +25,25 @@ case_list![
     an_envelope_that_came_too_early_is_given_again,
     marks_outlive_a_reboot,
     marks_tell_all_that_relaying_takes,
+    each_kind_has_a_window_of_its_own,
+    what_leaves_the_broker_makes_room_in_the_window,
+    what_is_with_the_broker_is_known,
+    what_the_broker_lost_is_given_to_it_again,
+    a_mark_of_an_earlier_opening_is_passed_over,
+    what_is_paused_is_not_relayed,
+    a_suspect_is_not_relayed_while_another_one_runs,
+    another_broker_is_given_everything,
+    who_carries_what_is_known,
+    a_waiting_relay_is_told_at_once,
+    a_limit_holds_for_carried_tasks,
+    a_rate_holds_for_carried_tasks_and_claims_together,
 ];
 
 const LEASE: Hold = Hold::Lease { lasts: Some(super::bench::LEASE) };
 
 async fn relay_all(t: &Bench) -> Vec<TaskId> {
-    let marks = t.store().outbox(1_000).await.expect("outbox answers");
-    t.store().relayed(marks.iter().map(|mark| mark.seq).collect()).await.expect("noted");
+    let marks = t.marks().await;
+    t.relayed(&marks).await;
     marks.iter().map(|mark| mark.id).collect()
 }
 
@@ -47,20 +61,38 @@ async fn a_carried_queue_is_not_claimed(t: Bench) {
     assert_eq!(t.claim_inside(10).await, []);
 }
 
-async fn ready_tasks_of_a_carried_queue_are_marked_oldest_first(t: Bench) {
+async fn ready_tasks_of_a_carried_queue_are_marked_best_first(t: Bench) {
     t.carry("default", Some("broker")).await;
     let low = t.submit(NewTask { priority: 0, ..job() }).await;
+    let others = t.submit(NewTask { kind: kind("a"), tenant: tenant("them"), ..job() }).await;
     let high = t.submit(NewTask { priority: 9, ..job() }).await;
     t.submit(NewTask { queue: queue("other"), ..job() }).await;
-    assert_eq!(t.outbox().await, [low, high]);
-    assert_eq!(t.outbox().await, [low, high], "until they were relayed");
+    assert_eq!(t.outbox().await, [high, others, low]);
+    assert_eq!(t.outbox().await, [high, others, low], "until they were relayed");
+}
+
+async fn many_lines_are_merged_by_rank(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let mut tasks = Vec::new();
+    for at in 0..120 {
+        let priority = u8::try_from(at * 7 % 10).expect("a digit");
+        let of = ["a", "b", "c"][at % 3];
+        let id = t.submit(NewTask { kind: kind(of), priority, ..job() }).await;
+        tasks.push((9 - priority, at, id));
+    }
+    tasks.sort_unstable();
+    let ids: Vec<TaskId> = tasks.iter().map(|(.., id)| *id).collect();
+    assert_eq!(t.outbox().await, ids);
+    let first = t.marks().await;
+    t.relayed(&first[..50]).await;
+    assert_eq!(t.outbox().await, ids[50..]);
 }
 
 async fn what_was_relayed_is_not_given_again(t: Bench) {
     t.carry("default", Some("broker")).await;
     let ids = t.submit_jobs(3).await;
-    let marks = t.store().outbox(10).await.expect("outbox answers");
-    t.store().relayed(vec![marks[1].seq]).await.expect("noted");
+    let marks = t.marks().await;
+    t.relayed(&marks[1..2]).await;
     assert_eq!(t.outbox().await, [ids[0], ids[2]]);
     relay_all(&t).await;
     assert_eq!(t.outbox().await, []);
@@ -121,8 +153,8 @@ async fn carrying_an_existing_queue_marks_what_is_ready(t: Bench) {
 async fn a_queue_given_back_is_claimed_again_and_has_no_marks(t: Bench) {
     t.carry("default", Some("broker")).await;
     let ids = t.submit_jobs(2).await;
-    let marks = t.store().outbox(10).await.expect("outbox answers");
-    t.store().relayed(vec![marks[0].seq]).await.expect("noted");
+    let marks = t.marks().await;
+    t.relayed(&marks[..1]).await;
     t.carry("default", None).await;
     assert_eq!(t.outbox().await, []);
     t.carry("default", Some("broker")).await;
@@ -143,14 +175,14 @@ async fn carrying_twice_changes_nothing(t: Bench) {
 async fn the_outbox_gives_no_more_than_asked(t: Bench) {
     t.carry("default", Some("broker")).await;
     let ids = t.submit_jobs(5).await;
-    let marks = t.store().outbox(2).await.expect("outbox answers");
-    assert_eq!(marks.iter().map(|mark| mark.id).collect::<Vec<_>>(), ids[..2]);
+    let few = t.outbox_with(Relay { limit: 2, ..t.relay() }).await;
+    assert_eq!(few.marks.iter().map(|mark| mark.id).collect::<Vec<_>>(), ids[..2]);
 }
 
 async fn a_carried_task_is_opened_once(t: Bench) {
     t.carry("default", Some("broker")).await;
     let id = t.submit(job()).await;
-    let answers = t.store().open(vec![id, id], "w".into(), LEASE).await.expect("open answers");
+    let answers = t.open_with(Open { worker: "w".into(), ..t.opening(vec![id, id]) }).await;
     let Opened::Leased(leased) = &answers[0] else { panic!("{answers:?}") };
     assert_eq!((leased.lease.id, leased.attempt, leased.openings), (id, 1, 1));
     assert_eq!(leased.expires_at, Some(t.now().after(super::bench::LEASE)));
@@ -195,8 +227,8 @@ async fn an_envelope_that_came_too_early_is_given_again(t: Bench) {
 async fn marks_outlive_a_reboot(t: Bench) {
     t.carry("default", Some("broker")).await;
     let ids = t.submit_jobs(3).await;
-    let marks = t.store().outbox(10).await.expect("outbox answers");
-    t.store().relayed(vec![marks[0].seq]).await.expect("noted");
+    let marks = t.marks().await;
+    t.relayed(&marks[..1]).await;
     let Opened::Leased(_) = t.open(ids[1], Hold::Process).await else { panic!("opened") };
     t.reboot().await;
     assert_eq!(t.outbox().await, ids[1..]);
@@ -205,11 +237,202 @@ async fn marks_outlive_a_reboot(t: Bench) {
 
 async fn marks_tell_all_that_relaying_takes(t: Bench) {
     t.carry("other", Some("broker")).await;
-    let owner = super::bench::tenant("them");
-    let asked = NewTask { kind: kind("a"), queue: queue("other"), tenant: owner, ..job() };
+    let owner = tenant("them");
+    let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+    let asked = NewTask {
+        kind: kind("a"),
+        queue: queue("other"),
+        tenant: owner,
+        traceparent: traceparent.clone(),
+        ..job()
+    };
     t.submit(asked.clone()).await;
-    let mark = t.store().outbox(10).await.expect("outbox answers").remove(0);
+    let want = Relay { queue: queue("other"), ..t.relay() };
+    let mark = t.outbox_with(want).await.marks.remove(0);
     let task = t.store().get(asked.tenant.clone(), asked.id).await.expect("read").expect("there");
-    assert_eq!((mark.id, mark.seq), (asked.id, task.seq));
+    assert_eq!((mark.id, mark.mark), (asked.id, MarkRef { seq: task.seq, openings: 0 }));
+    assert_eq!(mark.traceparent, traceparent);
     assert_eq!((mark.tenant, mark.queue, mark.kind), (asked.tenant, asked.queue, asked.kind));
+}
+
+/// What the broker of the queue `default` has.
+async fn carried(t: &Bench) -> Vec<Carried> {
+    t.store().carried(&queue("default")).await.expect("carried answers")
+}
+
+fn refs(marks: &[Marked]) -> Vec<MarkRef> {
+    marks.iter().map(|marked| marked.mark).collect()
+}
+
+async fn each_kind_has_a_window_of_its_own(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let foreign: Vec<NewTask> =
+        (0..5).map(|_| NewTask { kind: kind("a"), priority: 9, ..job() }).collect();
+    for task in foreign {
+        t.submit(task).await;
+    }
+    let ids = t.submit_jobs(5).await;
+    let small = || Relay { window: 3, ..t.relay() };
+    let first = t.outbox_with(small()).await;
+    assert_eq!((first.marks.len(), first.carried.len()), (6, 0));
+    assert_eq!(first.marks[3..].iter().map(|mark| mark.id).collect::<Vec<_>>(), ids[..3]);
+    t.relayed(&first.marks).await;
+    let second = t.outbox_with(small()).await;
+    assert_eq!(second.marks, []);
+    assert_eq!(second.carried, [(kind("a"), 3), (kind("job"), 3)].into());
+}
+
+async fn what_leaves_the_broker_makes_room_in_the_window(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let ids = t.submit_jobs(6).await;
+    let small = || Relay { window: 2, ..t.relay() };
+    let marks = t.outbox_with(small()).await.marks;
+    t.relayed(&marks).await;
+    opened(&t, ids[0]).await;
+    t.cancel(ids[1]).await.expect("cancelled");
+    let next = t.outbox_with(small()).await;
+    assert_eq!(next.marks.iter().map(|mark| mark.id).collect::<Vec<_>>(), ids[2..4]);
+    assert!(next.carried.is_empty());
+}
+
+async fn what_is_with_the_broker_is_known(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let ids = t.submit_jobs(3).await;
+    let marks = t.marks().await;
+    t.relayed(&marks[1..]).await;
+    let with_it = |at: usize| Carried { mark: marks[at].mark, kind: kind("job") };
+    assert_eq!(carried(&t).await, [with_it(1), with_it(2)]);
+    t.reboot().await;
+    assert_eq!(carried(&t).await, [with_it(1), with_it(2)], "it outlives a reboot");
+    opened(&t, ids[1]).await;
+    assert_eq!(carried(&t).await, [with_it(2)]);
+    t.cancel(ids[2]).await.expect("cancelled");
+    assert_eq!(carried(&t).await, []);
+}
+
+async fn what_the_broker_lost_is_given_to_it_again(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let ids = t.submit_jobs(3).await;
+    let marks = t.marks().await;
+    t.relayed(&marks[..2]).await;
+    assert_eq!(t.store().lost(refs(&marks)).await.expect("noted"), 2, "it never had the third");
+    assert_eq!(t.outbox().await, ids);
+    assert_eq!(carried(&t).await, []);
+    assert_eq!(t.store().lost(refs(&marks)).await.expect("noted"), 0, "told once");
+}
+
+async fn a_mark_of_an_earlier_opening_is_passed_over(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let id = t.submit(job()).await;
+    let early = t.marks().await;
+    let leased = opened(&t, id).await; // before the confirm came
+    t.end(&leased.lease, Verdict::Release).await;
+    t.relayed(&early).await;
+    assert_eq!(relay_all(&t).await, [id], "the broker was never given this one");
+    assert_eq!(t.store().lost(refs(&early)).await.expect("noted"), 0);
+    assert_eq!(t.outbox().await, []);
+}
+
+async fn what_is_paused_is_not_relayed(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let a = t.submit(NewTask { kind: kind("a"), ..job() }).await;
+    let theirs = t.submit(NewTask { tenant: tenant("them"), ..job() }).await;
+    let id = t.submit(job()).await;
+    t.pause(Scope::Kind(kind("a"))).await;
+    t.pause(Scope::Tenant(tenant("them"))).await;
+    assert_eq!(t.outbox().await, [id]);
+    t.pause(Scope::Queue(queue("default"))).await;
+    assert_eq!(t.outbox().await, []);
+    for scope in
+        [Scope::Kind(kind("a")), Scope::Tenant(tenant("them")), Scope::Queue(queue("default"))]
+    {
+        t.resume(scope).await;
+    }
+    assert_eq!(t.outbox().await, [a, theirs, id]);
+}
+
+async fn a_suspect_is_not_relayed_while_another_one_runs(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let ids = t.submit_jobs(2).await;
+    for _ in 0..2 {
+        for id in &ids {
+            let Opened::Leased(_) = t.open(*id, Hold::Process).await else { panic!("opened") };
+        }
+        t.reboot().await;
+    }
+    assert_eq!(t.outbox().await, ids);
+    let Opened::Leased(first) = t.open(ids[0], Hold::Process).await else { panic!("opened") };
+    assert!(first.isolated);
+    assert_eq!(t.outbox().await, []);
+    t.end(&first.lease, Verdict::Complete).await;
+    assert_eq!(t.outbox().await, ids[1..]);
+}
+
+async fn another_broker_is_given_everything(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let ids = t.submit_jobs(2).await;
+    relay_all(&t).await;
+    t.carry("default", Some("another")).await;
+    assert_eq!(t.outbox().await, ids);
+    assert_eq!(carried(&t).await, []);
+}
+
+async fn who_carries_what_is_known(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    t.carry("other", Some("another")).await;
+    t.carry("third", Some("broker")).await;
+    t.carry("third", None).await;
+    t.reboot().await;
+    let known = t.store().controls().await.expect("controls answers").carriers;
+    let expected = [("default", "broker"), ("other", "another")];
+    assert_eq!(known, expected.map(|(name, carrier)| (queue(name), carrier.to_owned())).into());
+}
+
+async fn a_waiting_relay_is_told_at_once(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let waiting = Relay { wait: Duration::from_secs(20), ..t.relay() };
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        t.submit(job()).await
+    };
+    let began = std::time::Instant::now();
+    let (outbox, id) = tokio::join!(t.outbox_with(waiting), later);
+    assert_eq!(outbox.marks.iter().map(|mark| mark.id).collect::<Vec<_>>(), [id]);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+async fn a_limit_holds_for_carried_tasks(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let ids = t.submit_jobs(3).await;
+    relay_all(&t).await;
+    let two = || Open { limit: Some(2), ..t.opening(ids.clone()) };
+    let answers = t.open_with(two()).await;
+    assert!(answers[1].lease().is_some(), "{answers:?}");
+    assert_eq!(answers[2], Opened::NoRoom { after: None });
+    assert_eq!(carried(&t).await.len(), 1, "the envelope is kept");
+    let Opened::Leased(first) = &answers[0] else { panic!("{answers:?}") };
+    t.end(&first.lease, Verdict::Complete).await;
+    let answers = t.open_with(two()).await;
+    assert_eq!(answers[..2], [Opened::Over, Opened::Held]);
+    assert!(answers[2].lease().is_some(), "{answers:?}");
+}
+
+async fn a_rate_holds_for_carried_tasks_and_claims_together(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let ids = t.submit_jobs(3).await;
+    relay_all(&t).await;
+    let rate = "1/s".parse().ok();
+    let slow = || Open { rate, ..t.opening(ids.clone()) };
+    let answers = t.open_with(slow()).await;
+    assert!(answers[0].lease().is_some(), "{answers:?}");
+    assert_eq!(answers[1], Opened::NoRoom { after: Some(secs(1)) });
+    t.pass(secs(1));
+    assert!(t.open_with(slow()).await[1].lease().is_some());
+    t.carry("default", None).await;
+    let mut want = t.want("default", 1);
+    want.rate = rate;
+    let claim = Claim { wants: vec![want], ..t.request(1) };
+    assert_eq!(t.claim_with(claim.clone()).await, []);
+    t.pass(secs(1));
+    assert_eq!(t.claim_with(claim).await.len(), 1);
 }
