@@ -48,6 +48,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("libsqlite3-sys", &["longshore-embedded"]),
     ("tokio-postgres", &["longshore-postgres"]),
     ("deadpool-postgres", &["longshore-postgres"]),
+    ("lapin", &["longshore-rabbitmq"]),
+    ("async-rs", &["longshore-rabbitmq"]),
 ];
 
 /// Stands on the driver's floor without being a driver.

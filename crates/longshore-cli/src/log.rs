@@ -13,7 +13,9 @@ pub(crate) fn install(json: bool) {
         let filter = EnvFilter::builder()
             .with_env_var("LONGSHORE_LOG")
             .with_default_directive(LevelFilter::WARN.into())
-            .from_env_lossy();
+            .from_env_lossy()
+            // Clients of brokers log what they return, too: it is told once, by us.
+            .add_directive("lapin=off".parse().unwrap_or(LevelFilter::WARN.into()));
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)

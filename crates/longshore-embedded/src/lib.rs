@@ -5,7 +5,9 @@
 //! sync is shared by all who wait. Readers have connections of their own. A thread beside the
 //! writer moves the log into the main file, never on the way of an accept.
 //!
-//! What it answers is `docs/store.md`; how a process death, a power cut and a full disk are
+//! The same file holds topics and groups of messages: [`EmbeddedStore::broker`].
+//!
+//! What it answers is `docs/store.md`, and `docs/broker.md` of messages; how a process death, a power cut and a full disk are
 //! survived is told in `open`, `writer` and `room`.
 
 mod audit;
@@ -14,6 +16,7 @@ mod error;
 mod lanes;
 mod list;
 mod memory;
+mod messages;
 mod names;
 mod open;
 mod oversight;
@@ -26,5 +29,6 @@ mod tasks;
 mod workers;
 mod writer;
 
+pub use messages::EmbeddedBroker;
 pub use open::{OpenError, Options};
 pub use store::EmbeddedStore;

@@ -10,7 +10,7 @@
 pub(crate) const APPLICATION_ID: i32 = 0x4C53_4852;
 
 /// The version this program reads and writes (`PRAGMA user_version`).
-pub(crate) const VERSION: i32 = 3;
+pub(crate) const VERSION: i32 = 4;
 
 /// Bodies up to this size stay in the task's row; larger ones have a row of their own, so that
 /// a transition does not rewrite them.
@@ -210,6 +210,40 @@ CREATE TABLE kinds(name TEXT PRIMARY KEY, spec TEXT NOT NULL, seen_at INTEGER NO
 
 -- When the tasks of a block of places were accepted; a block that is missing has to be looked at.
 CREATE TABLE spans(block INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, newest INTEGER NOT NULL) STRICT;
+
+-- Messages that some group has not settled, in the order of publishing.
+CREATE TABLE messages(
+    position INTEGER PRIMARY KEY,    -- never given twice
+    topic TEXT,
+    only INTEGER,                    -- one group alone gets it
+    at INTEGER NOT NULL,
+    headers TEXT,                    -- pairs, as JSON
+    payload BLOB NOT NULL
+) STRICT;
+
+-- Who gets messages, and how far each has come.
+CREATE TABLE groups(
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    patterns TEXT NOT NULL,          -- each with the positions between which it counts, as JSON
+    single_active INTEGER NOT NULL,
+    dead TEXT,                       -- gets its dead letters
+    breaker INTEGER NOT NULL,
+    temporary INTEGER NOT NULL,      -- 1: goes with its subscription
+    cursor INTEGER NOT NULL,         -- everything up to here was handed out, or is not for it
+    ready INTEGER NOT NULL,          -- how many behind the cursor are for it
+    held BLOB NOT NULL               -- handed out and not settled, in runs
+) STRICT;
+
+-- Later attempts of messages: they wait until they are due, or are handed out (no due).
+CREATE TABLE retries(
+    grp INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    due INTEGER,
+    headers TEXT,
+    PRIMARY KEY(grp, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX retries_due ON retries(grp, due) WHERE due IS NOT NULL;
 ";
 
 /// Leads from each version to the next: the first one from 1 to 2. What has been released is never
@@ -226,4 +260,33 @@ CREATE TABLE kinds(name TEXT PRIMARY KEY, spec TEXT NOT NULL, seen_at INTEGER NO
 ALTER TABLE schedules ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE schedules ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE schedules ADD COLUMN configured TEXT;
+", "
+CREATE TABLE messages(
+    position INTEGER PRIMARY KEY,
+    topic TEXT,
+    only INTEGER,
+    at INTEGER NOT NULL,
+    headers TEXT,
+    payload BLOB NOT NULL
+) STRICT;
+CREATE TABLE groups(
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    patterns TEXT NOT NULL,
+    single_active INTEGER NOT NULL,
+    dead TEXT,
+    breaker INTEGER NOT NULL,
+    temporary INTEGER NOT NULL,
+    cursor INTEGER NOT NULL,
+    ready INTEGER NOT NULL,
+    held BLOB NOT NULL
+) STRICT;
+CREATE TABLE retries(
+    grp INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    due INTEGER,
+    headers TEXT,
+    PRIMARY KEY(grp, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX retries_due ON retries(grp, due) WHERE due IS NOT NULL;
 "];

@@ -2,6 +2,7 @@
 
 use crate::audit;
 use crate::list;
+use crate::messages::EmbeddedBroker;
 use crate::names::Names;
 use crate::open::{self, OpenError, Options};
 use crate::oversight;
@@ -21,6 +22,7 @@ use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{
     Attempt, Clock, NewTask, QueueName, Task, TaskId, TenantName, Timestamp, Valid,
 };
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,6 +43,9 @@ pub struct EmbeddedStore {
     pub(crate) known: Known,
     pub(crate) clock: Arc<dyn Clock>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    epoch: u32,
+    /// Numbers of subscriptions.
+    numbers: Arc<AtomicU64>,
 }
 
 impl EmbeddedStore {
@@ -49,6 +54,7 @@ impl EmbeddedStore {
     pub fn open(options: &Options) -> std::result::Result<Self, OpenError> {
         let opened = open::open(options)?;
         let (path, names) = (opened.path.clone(), opened.names.clone());
+        let epoch = opened.boot.epoch;
         let inbox = Arc::new(Inbox::default());
         let failed = |trouble: crate::error::Trouble| OpenError::NotOurs {
             path: path.clone(),
@@ -57,7 +63,16 @@ impl EmbeddedStore {
         let readers = Readers::start(&path).map_err(failed)?;
         let writer = writer::start(opened, inbox.clone(), options.clock.clone()).map_err(failed)?;
         let (known, clock) = (Known::default(), options.clock.clone());
-        Ok(Self { inbox, names, readers, known, clock, writer: Mutex::new(Some(writer)) })
+        let writer = Mutex::new(Some(writer));
+        // A number is never given twice, over all boots.
+        let numbers = Arc::new(AtomicU64::new(u64::from(epoch) << 32));
+        Ok(Self { inbox, names, readers, known, clock, writer, epoch, numbers })
+    }
+
+    /// Returns a broker over this file. Each can be closed without the others, and ends with the store.
+    pub fn broker(&self) -> EmbeddedBroker {
+        let (inbox, clock) = (self.inbox.clone(), self.clock.clone());
+        EmbeddedBroker::new(inbox, clock, self.numbers.clone(), self.epoch)
     }
 
     pub(crate) async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T> {

@@ -1,6 +1,7 @@
 //! Files of earlier and of later formats.
 
 use longshore_conformance::ManualClock;
+use longshore_core::broker::{Broker, DeclareMode, Envelope, Group, GroupName, Outgoing, Topology};
 use longshore_core::queue::Scope;
 use longshore_core::store::{Claim, Hold, Intake, Lifecycle, Oversight, TaskQuery, Want, Work};
 use longshore_core::task::{AcceptedHow, Idempotency};
@@ -19,13 +20,16 @@ use std::time::Duration;
 /// cancelled one), and three lines of audit.
 const FORMAT_1: &[u8] = include_bytes!("files/format-1.db.gz");
 
-fn unpack(dir: &Path) {
+/// A file as the program of format 3 left it: three tasks, of which two ran, one with a large payload.
+const FORMAT_3: &[u8] = include_bytes!("files/format-3.db.gz");
+
+fn unpack(packed: &[u8], dir: &Path) {
     let mut file = Vec::new();
-    flate2::read::GzDecoder::new(FORMAT_1).read_to_end(&mut file).expect("a gzip file");
+    flate2::read::GzDecoder::new(packed).read_to_end(&mut file).expect("a gzip file");
     std::fs::write(dir.join("longshore.db"), file).expect("it is written");
 }
 
-/// A minute after that file was left: its key is good for a day.
+/// A minute after those files were left: the key is good for a day.
 const THEN: Timestamp = Timestamp(1_795_229_929_000);
 
 fn open(dir: &Path) -> Result<EmbeddedStore, OpenError> {
@@ -40,7 +44,7 @@ fn id(number: u128) -> TaskId {
 #[tokio::test]
 async fn a_file_of_format_1_is_brought_up_to_date_with_all_that_it_holds() {
     let dir = tempfile::tempdir().unwrap();
-    unpack(dir.path());
+    unpack(FORMAT_1, dir.path());
     let store = open(dir.path()).unwrap();
     let mut states = Vec::new();
     for number in 1..=6 {
@@ -77,7 +81,7 @@ async fn a_file_of_format_1_is_brought_up_to_date_with_all_that_it_holds() {
 #[tokio::test]
 async fn the_audit_log_of_format_1_goes_on_in_one_chain() {
     let dir = tempfile::tempdir().unwrap();
-    unpack(dir.path());
+    unpack(FORMAT_1, dir.path());
     let store = open(dir.path()).unwrap();
     let what = longshore_core::store::ActKind::Purge(QueueName::default());
     let act = longshore_core::store::Act { by: "olga".into(), tenant: TenantName::default(), what };
@@ -92,6 +96,26 @@ async fn the_audit_log_of_format_1_goes_on_in_one_chain() {
         assert_eq!(line.hash, hash, "line {}", line.number);
         before = Some(line.hash);
     }
+}
+
+#[tokio::test]
+async fn a_file_of_format_3_keeps_its_tasks_and_takes_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    unpack(FORMAT_3, dir.path());
+    let store = open(dir.path()).unwrap();
+    for number in 1..=3 {
+        let task = store.get(TenantName::default(), id(number)).await.unwrap().unwrap();
+        assert_eq!(task.state, State::Pending, "what ran is taken back");
+    }
+    let broker = store.broker();
+    let group = Group::new(GroupName::new("g").unwrap());
+    let missing = broker.declare(&Topology::of(group.clone()), DeclareMode::Declare).await.unwrap();
+    assert_eq!(missing.missing, ["group g", "group g.dead"]);
+    let outgoing = Outgoing::to_group(group.name.clone(), Envelope::new("x"));
+    broker.publish(vec![outgoing]).await.remove(0).unwrap();
+    drop(store);
+    let store = open(dir.path()).unwrap();
+    assert_eq!(store.broker().inspect(&group.name).await.unwrap().ready, 1);
 }
 
 /// Tables with their columns, and indexes.
@@ -109,13 +133,15 @@ fn shape(path: &Path) -> rusqlite::Result<BTreeMap<String, Vec<String>>> {
 
 #[tokio::test]
 async fn a_file_that_was_brought_up_to_date_is_like_a_new_one() {
-    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    unpack(old.path());
-    for dir in [&old, &new] {
+    let [first, third, new] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    unpack(FORMAT_1, first.path());
+    unpack(FORMAT_3, third.path());
+    for dir in [&first, &third, &new] {
         open(dir.path()).unwrap().close().await.unwrap();
     }
     let shape = |dir: &tempfile::TempDir| shape(&dir.path().join("longshore.db")).unwrap();
-    assert_eq!(shape(&old), shape(&new));
+    assert_eq!(shape(&first), shape(&new));
+    assert_eq!(shape(&third), shape(&new));
 }
 
 #[tokio::test]
@@ -126,6 +152,6 @@ async fn a_file_of_a_later_format_is_refused_and_left_alone() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = std::fs::read(&path).unwrap();
     let refused = open(dir.path()).map(drop);
-    assert!(matches!(refused, Err(OpenError::TooNew { found: 99, known: 3, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(OpenError::TooNew { found: 99, known: 4, .. })), "{refused:?}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }

@@ -91,7 +91,11 @@ fn put<T: Serialize>(body: &mut Vec<u8>, data: &T) {
 }
 
 fn word(status: StatusCode) -> &'static str {
-    if status == StatusCode::CREATED { "created" } else { "ok" }
+    match status {
+        StatusCode::CREATED => "created",
+        StatusCode::ACCEPTED => "accepted",
+        _ => "ok",
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,10 @@ const SCHEMES: &[&str] = &[
 
 /// The schemes of brokers that this program was built with.
 const BROKER_SCHEMES: &[&str] = &[
+    #[cfg(feature = "rabbitmq")]
+    "amqp",
+    #[cfg(feature = "rabbitmq")]
+    "amqps",
     #[cfg(feature = "embedded")]
     "embedded",
 ];
@@ -66,7 +70,8 @@ pub(crate) async fn open_kept(url: &str) -> Result<Kept, Error> {
             });
             let store = opened.await.map_err(std::io::Error::other)?;
             let store = store.map_err(|error| Error::Open(error.into()))?;
-            Ok(Kept { store: Arc::new(store), topics: None })
+            let topics: Arc<dyn Broker> = Arc::new(store.broker());
+            Ok(Kept { store: Arc::new(store), topics: Some(topics) })
         }
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => {
@@ -121,6 +126,15 @@ pub(crate) fn open_broker(
 ) -> Result<Arc<dyn Broker>, String> {
     match scheme_of(broker) {
         "embedded" => topics.cloned().ok_or_else(|| NO_TOPICS.to_owned()),
+        #[cfg(feature = "rabbitmq")]
+        "amqp" | "amqps" => {
+            let urls = broker.urls.iter().map(config::Address::expose);
+            let mut options = longshore_rabbitmq::Options::new(urls);
+            options.reconnect = broker.reconnect;
+            options.set(&broker.options).map_err(|error| error.to_string())?;
+            let opened = longshore_rabbitmq::RabbitMq::open(options);
+            opened.map(|broker| Arc::new(broker) as _).map_err(|error| error.to_string())
+        }
         _ => check_broker(broker, None).and(Err("cannot be opened".to_owned())),
     }
 }
@@ -141,6 +155,17 @@ pub async fn by_hand(
     }
     Ok(all)
 }
+
+/// Opens a broker by its address alone, to measure it.
+#[doc(hidden)]
+pub fn broker(url: &str) -> Result<Arc<dyn Broker>, Error> {
+    let opened = open_broker(&config::Broker::at(url), None);
+    opened.map_err(|why| Error::Broker { name: "bench".to_owned(), why })
+}
+
+#[cfg(feature = "rabbitmq")]
+#[doc(hidden)]
+pub use longshore_rabbitmq::raw::Raw as RawMessages;
 
 /// Removes everything that a store on a database has there; does nothing to one that keeps files.
 #[doc(hidden)]

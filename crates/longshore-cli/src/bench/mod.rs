@@ -6,8 +6,11 @@
 
 mod accept;
 mod baseline;
+mod consume;
+mod listener;
 mod load;
 mod precise;
+mod produce;
 mod pull;
 mod report;
 mod schedules;
@@ -31,6 +34,10 @@ pub(crate) enum Bench {
     Pull(pull::Pull),
     /// Many schedules, in a server that does nothing else.
     Schedules(schedules::Schedules),
+    /// Messages published to a broker, held against a loop over its client in the same run.
+    Produce(produce::Produce),
+    /// Messages of a broker, received and settled by a consumer that does nothing, held against a loop over its client.
+    Consume(consume::Consume),
     /// The store alone, held against loops over a table that somebody would write by hand.
     Store(store::StoreAlone),
 }
@@ -44,6 +51,8 @@ impl Bench {
             Self::Tasks(tasks) => tasks.run(),
             Self::Pull(pull) => pull.run(),
             Self::Schedules(schedules) => schedules.run(),
+            Self::Produce(produce) => produce.run(),
+            Self::Consume(consume) => consume.run(),
             Self::Store(store) => store.run(),
         }
     }

@@ -32,14 +32,22 @@ macro_rules! broker_suite {
     ($name:literal, $fresh:path, ignored: $file:literal) => {
         fn main() -> ::std::process::ExitCode {
             let need = || ::std::result::Result::Ok(());
-            let fresh: fn() -> _ = || ::std::boxed::Box::pin($fresh());
-            $crate::broker::run($name, fresh, need, include_str!($file))
+            $crate::broker::run(
+                $name,
+                || ::std::boxed::Box::pin($fresh()),
+                need,
+                include_str!($file),
+            )
         }
     };
     ($name:literal, $fresh:path, ignored: $file:literal, needs: $need:path, after: $after:path) => {
         fn main() -> ::std::process::ExitCode {
-            let fresh: fn() -> _ = || ::std::boxed::Box::pin($fresh());
-            let code = $crate::broker::run($name, fresh, $need, include_str!($file));
+            let code = $crate::broker::run(
+                $name,
+                || ::std::boxed::Box::pin($fresh()),
+                $need,
+                include_str!($file),
+            );
             $after();
             code
         }

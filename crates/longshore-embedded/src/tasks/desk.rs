@@ -2,6 +2,7 @@
 
 use crate::error::Trouble;
 use crate::memory::{Memory, Sort};
+use crate::messages::Log;
 use crate::names::{NameId, Names};
 use crate::{schema, spans};
 use longshore_core::queue::Rate;
@@ -87,6 +88,8 @@ pub(crate) struct Desk<'c> {
     pub(super) succeed_in_lane: Statement<'c>,
     pub(super) body: Statement<'c>,
     pub(crate) memory: Memory,
+    /// Messages, and who receives them.
+    pub(crate) log: Log,
     pub(crate) names: Arc<Names>,
     pub(crate) clock: Arc<dyn Clock>,
     /// The time of this transaction.
@@ -119,6 +122,7 @@ impl<'c> Desk<'c> {
             succeed_in_lane: db.prepare(super::record::SUCCEED_IN_LANE)?,
             body: db.prepare("INSERT OR REPLACE INTO bodies(key, body) VALUES (?1, ?2)")?,
             memory: Memory::default(),
+            log: Log::default(),
             names,
             clock,
             now,
@@ -142,6 +146,7 @@ impl<'c> Desk<'c> {
     pub(crate) fn reload(&mut self) -> Result<(), Trouble> {
         self.names.load(self.db)?;
         self.memory.load(self.db, self.tick)?;
+        self.log.load(self.db)?;
         Ok(())
     }
 

@@ -91,7 +91,13 @@ impl<'c> Rounds<'c> {
             jobs = refuse(
                 jobs,
                 |job| {
-                    matches!(job, Job::Accept { .. } | Job::Fire { .. } | Job::PutSchedule { .. })
+                    matches!(
+                        job,
+                        Job::Accept { .. }
+                            | Job::Fire { .. }
+                            | Job::PutSchedule { .. }
+                            | Job::Publish { .. }
+                    )
                 },
                 &StoreError::Full,
             );
@@ -99,6 +105,7 @@ impl<'c> Rounds<'c> {
         let (claims, mut jobs): (Vec<_>, Vec<_>) =
             jobs.into_iter().partition(|job| matches!(job, Job::Claim { .. }));
         self.parked.extend(claims.into_iter().map(Parked::new));
+        self.take_back(&jobs);
         loop {
             match self.attempt(&jobs) {
                 Attempted::Committed(answers) => {
@@ -132,13 +139,24 @@ impl<'c> Rounds<'c> {
         }
     }
 
+    /// Takes back deliveries that were dropped. It is in memory alone, so that no round which fails keeps them.
+    fn take_back(&mut self, jobs: &[Job]) {
+        for job in jobs {
+            if let Job::Abandon { places, counts, .. } = job {
+                self.desk.log.take_back(places, *counts);
+            }
+        }
+        self.desk.log.let_go();
+    }
+
     /// What can still be served after `trouble`.
     fn without(&mut self, jobs: Vec<Job>, trouble: Trouble) -> Result<Vec<Job>, String> {
         match trouble {
             Trouble::Full if !self.room.is_short() => {
                 tracing::error!("no room on the disk: nothing is accepted until there is");
                 self.room.give_up();
-                Ok(refuse(jobs, |job| matches!(job, Job::Accept { .. }), &StoreError::Full))
+                let takes_in = |job: &Job| matches!(job, Job::Accept { .. } | Job::Publish { .. });
+                Ok(refuse(jobs, takes_in, &StoreError::Full))
             }
             Trouble::Full => Ok(refuse(jobs, |_| true, &StoreError::Full)),
             Trouble::Failed(why) => {
@@ -182,6 +200,7 @@ impl<'c> Rounds<'c> {
 
     fn commit(&mut self) -> Result<(), Trouble> {
         self.desk.memory.flush(self.desk.db)?;
+        self.desk.log.flush(self.desk.db)?;
         failpoint::pass("store.before_commit")?;
         self.desk.db.prepare_cached("COMMIT")?.execute([])?;
         if let Err(injected) = failpoint::pass("store.committed") {
@@ -218,6 +237,7 @@ impl<'c> Rounds<'c> {
             let claim = |trouble| (Some(Culprit::Claim(place)), trouble);
             parked.serve(&mut self.desk).map_err(claim)?;
         }
+        self.desk.log.serve(self.desk.db, self.desk.now).map_err(round)?;
         if !self.parked.is_empty() {
             failpoint::pass("store.claim_applied").map_err(|injected| (None, injected.into()))?;
         }
@@ -251,6 +271,7 @@ impl<'c> Rounds<'c> {
 
     fn answer(&mut self, jobs: Vec<Job>, answers: Vec<Option<Answer>>, log_bytes: u64) {
         self.homeless.clear();
+        self.set_aside += self.desk.log.committed();
         for (job, answer) in jobs.into_iter().zip(answers) {
             let answer = answer.or_else(|| self.own_answer(&job, log_bytes));
             if let Some(answer) = answer {

@@ -1,8 +1,12 @@
 //! What can be asked of the writer.
 
 use crate::error::Trouble;
+use crate::messages::{Hand, Parcel, Place};
 use crate::tasks::{Desk, Done};
 use crate::workers;
+use longshore_core::broker::{
+    Envelope, GroupName, GroupStats, PublishError, Receipt, Settled, Topology, TopologyDiff, What,
+};
 use longshore_core::store::{
     Act, Carried, Claim, Condition, Ending, Extend, Fired, Firing, KnownKind, LeaseRef, LeaseState,
     Leased, MarkRef, Moved, Open, Opened, Outbox, Pruned, Recorded, Refused, Relay, Retention,
@@ -56,6 +60,7 @@ macro_rules! jobs {
                     Self::Act { acts, .. } => acts.len(),
                     Self::Record { ends, .. } => ends.len(),
                     Self::Fire { firings, .. } => firings.len(),
+                    Self::Publish { parcels, .. } => parcels.len(),
                     _ => 1,
                 }
             }
@@ -119,6 +124,18 @@ jobs! {
     Acquire(name: String, holder: String, lasts: Duration) -> Option<Term>, Sync;
     Renew(term: Term, lasts: Duration) -> bool, Ride;
     Know(kinds: Vec<KnownKind>) -> (), Sync;
+    Publish(parcels: Vec<Parcel>) -> Vec<Result<Receipt, PublishError>>, Sync;
+    Declare(topology: Box<Topology>, create: bool) -> TopologyDiff, Sync;
+    Subscribe(what: Box<What>, hand: Arc<Hand>) -> bool, Ride;
+    Settle(place: Place) -> Settled, Ride;
+    Release(place: Place) -> Settled, Ride;
+    /// Stores the next attempt, and forgets this one.
+    Postpone(place: Place, after: Duration, headers: Option<String>) -> Settled, Sync;
+    /// Stores a dead letter, and forgets what it was.
+    Bury(place: Place, letter: Box<Envelope>) -> Option<Settled>, Sync;
+    /// Gives deliveries back; also with none, to have it looked who has ended or goes on.
+    Abandon(places: Vec<Place>, counts: bool) -> (), Look;
+    Inspect(name: GroupName) -> Option<GroupStats>, Look;
     Condition() -> Condition, Look;
     Close() -> (), Sync;
 }
@@ -188,6 +205,24 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
         }
         Job::Renew { term, lasts, .. } => Answer::Renew(desk.renew(term, *lasts)),
         Job::Know { kinds, .. } => Answer::Know(workers::know(desk.db, kinds, desk.now)?),
+        Job::Publish { parcels, .. } => {
+            Answer::Publish(desk.log.publish(desk.db, desk.now, parcels)?)
+        }
+        Job::Declare { topology, create, .. } => {
+            Answer::Declare(desk.log.declare(desk.db, topology, *create)?)
+        }
+        Job::Subscribe { what, hand, .. } => Answer::Subscribe(desk.log.join(desk.db, what, hand)?),
+        Job::Settle { place, .. } => Answer::Settle(desk.log.ack(desk.db, *place)?),
+        Job::Release { place, .. } => Answer::Release(desk.log.release(*place)?),
+        Job::Postpone { place, after, headers, .. } => {
+            let headers = headers.as_deref();
+            Answer::Postpone(desk.log.postpone(desk.db, desk.now, *place, *after, headers)?)
+        }
+        Job::Bury { place, letter, .. } => {
+            Answer::Bury(desk.log.bury(desk.db, desk.now, *place, letter)?)
+        }
+        Job::Abandon { .. } => Answer::Abandon(()), // done before the transaction
+        Job::Inspect { name, .. } => Answer::Inspect(desk.log.inspect(desk.db, desk.now, name)?),
         Job::Claim { .. } | Job::Condition { .. } | Job::Close { .. } => return Ok(None),
     };
     Ok(Some(answer))

@@ -122,7 +122,7 @@ fn write(
     let mut fatal = None;
     let mut closing = false;
     while fatal.is_none() && !closing {
-        let patience = if rounds.homeless.is_empty() { until_next(&rounds) } else { SOON };
+        let patience = until_next(&rounds);
         inbox.drain(&mut jobs, patience);
         closing = jobs.iter().any(|job| matches!(job, Job::Close { .. }));
         let log_bytes = u64::from(checkpointer.pages()) * u64::from(PAGE_SIZE);
@@ -166,7 +166,10 @@ fn refuse_all(inbox: &Inbox, why: &Arc<str>) {
 
 fn until_next(rounds: &Rounds<'_>) -> Duration {
     let next = rounds.parked.iter().map(super::parked::Parked::until).min();
-    next.map_or(PATIENCE, |at| at.saturating_duration_since(Instant::now()))
+    let claims = next.map(|at| at.saturating_duration_since(Instant::now()));
+    let messages = rounds.desk.log.patience(rounds.desk.clock.now());
+    let homeless = (!rounds.homeless.is_empty()).then_some(SOON);
+    [claims, messages, homeless].into_iter().flatten().min().unwrap_or(PATIENCE)
 }
 
 /// The log has grown too far: waits until all of it is in the main file.

@@ -51,7 +51,7 @@ async fn of_message(message: Message, call: Call, next: Next) -> Outcome {
     let topic = message.topic().map_or("", |topic| topic.as_str());
     let consumer = message.consumer();
     let began = Instant::now();
-    tracing::debug!(message = id, consumer, topic, attempt, "began");
+    tracing::debug!(id, consumer, topic, attempt, "began");
     let outcome = next.run(call).await;
     let took = began.elapsed();
     if is_failure(&outcome) {
@@ -60,20 +60,10 @@ async fn of_message(message: Message, call: Call, next: Next) -> Outcome {
             _ => None,
         };
         let class = word(&outcome);
-        tracing::warn!(
-            message = id,
-            consumer,
-            topic,
-            attempt,
-            max_attempts,
-            class,
-            code,
-            ?took,
-            "failed"
-        );
+        tracing::warn!(id, consumer, topic, attempt, max_attempts, class, code, ?took, "failed");
     } else {
         let outcome = word(&outcome);
-        tracing::debug!(message = id, consumer, topic, attempt, outcome, ?took, "ended");
+        tracing::debug!(id, consumer, topic, attempt, outcome, ?took, "ended");
     }
     outcome
 }

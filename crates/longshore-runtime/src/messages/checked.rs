@@ -4,6 +4,7 @@ use super::{Consumer, Mode};
 use crate::handler::Decode;
 use crate::layers::Stack;
 use longshore_core::broker::{Group, GroupName, Options, Pattern};
+use longshore_core::retry::MAX_ATTEMPTS;
 use longshore_core::rule::ErrorRule;
 use longshore_core::{KindName, RetryPolicy, Span};
 use std::num::NonZeroUsize;
@@ -14,6 +15,9 @@ use std::time::Duration;
 const MAX_PARALLEL: u32 = 10_000;
 /// Hand-outs beyond the attempts after which a message is taken to kill whoever gets it.
 const CRASHES: u32 = 20;
+/// What the broker itself is told of that, where it can be: ours comes first, for it says why. The same for every
+/// policy, since a broker does not change what it has.
+const BREAKER: u32 = MAX_ATTEMPTS + 2 * CRASHES;
 /// Times of an attempt, both included.
 const TIMEOUT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(86_400));
 
@@ -171,8 +175,7 @@ impl Checked {
             patterns: self.topics.clone(),
             single_active: self.mode == Mode::SingleActive,
             dead: self.dead.clone(),
-            // Ours comes first: it says why.
-            breaker: self.too_often() + CRASHES,
+            breaker: BREAKER,
             options: self.options.clone(),
             ..Group::new(self.group.clone()?)
         })

@@ -132,7 +132,7 @@ fn view(one: &Context) -> ConsumerView {
         dead_letter: policy.dead.as_ref().map(ToString::to_string),
         standing,
         since,
-        running: one.busy(),
+        running: one.telemetry.running_now(),
         paused: *one.paused.borrow(),
     }
 }

@@ -109,11 +109,6 @@ impl Context {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many handlers run, or do not yield.
-    pub(super) fn busy(&self) -> usize {
-        (self.policy.parallel as usize).saturating_sub(self.slots.available_permits())
-    }
-
     /// Notes whether the broker took a settlement.
     pub(super) fn settled(&self, taken: bool) {
         match taken {
@@ -128,5 +123,43 @@ impl Context {
     pub(super) fn brake(&self) -> Option<Duration> {
         let failures = self.unsettled.load(Ordering::Relaxed).checked_sub(1)?;
         Some(BRAKE.0.saturating_mul(1 << failures.min(5)).min(BRAKE.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::Consumer;
+    use crate::telemetry::Telemetry;
+    use longshore_conformance::ModelBroker;
+    use longshore_core::SystemClock;
+
+    #[tokio::test]
+    async fn settlements_that_are_not_taken_slow_it_down_until_one_is() {
+        let shared = Shared {
+            clock: Arc::new(SystemClock),
+            stall: StallWatch::start().expect("a thread"),
+            threads: Handle::current(),
+            fetching: CancellationToken::new(),
+        };
+        let broker: Arc<dyn Broker> = Arc::new(ModelBroker::default());
+        let cx = Context::new(
+            Consumer::topic("a").checked("c").expect("it is fine"),
+            (Arc::from("main"), broker),
+            DeclareMode::Declare,
+            crate::handler::nothing(),
+            shared,
+            Telemetry::default().consumer("c"),
+        );
+        assert_eq!(cx.brake(), None);
+        let pauses: Vec<u64> = (0..7)
+            .map(|_| {
+                cx.settled(false);
+                cx.brake().expect("it brakes").as_secs()
+            })
+            .collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+        cx.settled(true);
+        assert_eq!(cx.brake(), None);
     }
 }

@@ -18,7 +18,7 @@ pub(super) async fn settle(delivery: Delivery, verdict: Verdict, outcome: &Outco
         Ok(Settled::Stale) => How::Stale,
         Err(error) => {
             tracing::warn!(
-                consumer = cx.name(), message = id, %error,
+                consumer = cx.name(), id, %error,
                 "a message was not settled; it is handed out again"
             );
             How::Failed
@@ -54,7 +54,7 @@ fn settlement(
             match &cx.policy.dead {
                 Some(to) => {
                     tracing::warn!(
-                        consumer = cx.name(), message = delivery.identity(), class,
+                        consumer = cx.name(), id = delivery.identity(), class,
                         reason = reason.as_str(), %to, "a message is buried"
                     );
                     (How::Dead, Settlement::Dead(dead))
@@ -62,7 +62,7 @@ fn settlement(
                 None => {
                     tracing::warn!(
                         consumer = cx.name(),
-                        message = delivery.identity(),
+                        id = delivery.identity(),
                         class,
                         reason = reason.as_str(),
                         "a message has failed, and is thrown away"

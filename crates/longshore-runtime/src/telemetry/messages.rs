@@ -315,6 +315,11 @@ impl Consuming {
         Running(self.clone())
     }
 
+    /// Returns how many handlers run.
+    pub(crate) fn running_now(&self) -> usize {
+        self.running.get().try_into().unwrap_or(0)
+    }
+
     /// Shows one more slot, or one less, that is taken by a handler which does not yield.
     pub(crate) fn stuck(&self, more: i64) {
         self.stuck.inc_by(more);

@@ -38,7 +38,8 @@ async fn what_was_in_flight_comes_again(mut t: Bench) {
     t.reboot().await;
     drop((held, receiving));
     again(&t).await;
-    let all = t.subscribe(&group, 10).await.all(3).await;
+    let mut receiving = t.subscribe(&group, 10).await;
+    let all = receiving.all(3).await;
     for delivery in &all {
         let was_held = held_texts.contains(&read(delivery));
         assert!(delivery.redelivered || !was_held, "{delivery:?}");

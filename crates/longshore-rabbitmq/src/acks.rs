@@ -1,0 +1,321 @@
+//! Acks of one channel: a run of settled deliveries is told by one cumulative ack, as soon as nothing else is being
+//! written. What was settled out of order waits a moment for those before it, then goes alone.
+
+use crate::connection::STEP;
+use crate::error::within;
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What was settled out of order waits so long at most.
+const MOMENT: Duration = Duration::from_millis(3);
+
+/// What is written to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// This one, and all before it that are open if it is cumulative.
+    Ack { tag: u64, multiple: bool },
+    /// Handed out again.
+    Nack { tag: u64 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Out,
+    Settled,
+    Told,
+}
+
+/// Which deliveries of a channel are settled, in the order of their tags.
+#[derive(Debug, Default)]
+struct Runs {
+    /// Tags before this one are done with.
+    before: u64,
+    states: VecDeque<State>,
+    /// Settled, and not told.
+    settled: usize,
+    nacks: Vec<u64>,
+}
+
+impl Runs {
+    fn hand_out(&mut self, tag: u64) {
+        while self.before + (self.states.len() as u64) < tag {
+            self.states.push_back(State::Out);
+        }
+    }
+
+    fn state(&mut self, tag: u64) -> Option<&mut State> {
+        let at = tag.checked_sub(self.before + 1)?;
+        self.states.get_mut(usize::try_from(at).ok()?)
+    }
+
+    fn settle(&mut self, tag: u64) {
+        if let Some(state @ State::Out) = self.state(tag) {
+            *state = State::Settled;
+            self.settled += 1;
+        }
+    }
+
+    fn give_back(&mut self, tag: u64) {
+        if let Some(state @ State::Out) = self.state(tag) {
+            *state = State::Told;
+            self.nacks.push(tag);
+        }
+    }
+
+    /// Takes what can be told now. What is given back goes first, or a cumulative ack would take it along.
+    fn take(&mut self) -> Vec<Word> {
+        let mut words: Vec<_> = self.nacks.drain(..).map(|tag| Word::Nack { tag }).collect();
+        let (mut last, mut count) = (None, 0);
+        while let Some(state) = self.states.front().filter(|state| **state != State::Out) {
+            self.before += 1;
+            if *state == State::Settled {
+                // The server takes a cumulative ack of an open tag only.
+                last = Some(self.before);
+                count += 1;
+            }
+            self.states.pop_front();
+        }
+        self.settled -= count;
+        words.extend(last.map(|tag| Word::Ack { tag, multiple: count > 1 }));
+        words
+    }
+
+    /// Takes what was settled out of order, one by one.
+    fn take_singles(&mut self) -> Vec<Word> {
+        let mut words = Vec::with_capacity(self.settled);
+        for (at, state) in self.states.iter_mut().enumerate() {
+            if *state == State::Settled {
+                *state = State::Told;
+                let tag = self.before + 1 + at as u64;
+                words.push(Word::Ack { tag, multiple: false });
+            }
+        }
+        self.settled = 0;
+        words
+    }
+}
+
+/// Tells the server what was settled on one channel.
+#[derive(Debug)]
+pub(crate) struct Acker {
+    channel: Channel,
+    runs: Mutex<Runs>,
+    bell: Notify,
+    is_ending: AtomicBool,
+    is_gone: AtomicBool,
+    /// So many may wait for those before them: the server hands out less meanwhile.
+    most_settled: usize,
+}
+
+impl Acker {
+    /// Makes one; [`run`](Self::run) does the work.
+    pub(crate) fn new(channel: Channel, prefetch: usize) -> Self {
+        Self {
+            channel,
+            runs: Mutex::default(),
+            bell: Notify::new(),
+            is_ending: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
+            most_settled: (prefetch / 4).max(1),
+        }
+    }
+
+    fn runs(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was handed out.
+    pub(crate) fn hand_out(&self, tag: u64) {
+        self.runs().hand_out(tag);
+    }
+
+    /// It is done with.
+    pub(crate) fn settle(&self, tag: u64) {
+        self.runs().settle(tag);
+        self.bell.notify_one();
+    }
+
+    /// It is handed out again.
+    pub(crate) fn give_back(&self, tag: u64) {
+        self.runs().give_back(tag);
+        self.bell.notify_one();
+    }
+
+    /// Returns whether its channel is gone: everything open on it is handed out again.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire) || !self.channel.status().connected()
+    }
+
+    /// Tells what there is, then ends.
+    pub(crate) fn end(&self) {
+        self.is_ending.store(true, Ordering::Release);
+        self.bell.notify_one();
+    }
+
+    /// Tells the server until the channel is gone, or it is ended.
+    pub(crate) async fn run(&self) {
+        loop {
+            let is_ending = self.is_ending.load(Ordering::Acquire);
+            let words = self.runs().take();
+            if !words.is_empty() {
+                self.tell(words).await;
+            } else if self.is_gone() {
+                break;
+            } else {
+                let settled = self.runs().settled;
+                if settled >= self.most_settled || (settled > 0 && is_ending) {
+                    let singles = self.runs().take_singles();
+                    self.tell(singles).await;
+                } else if is_ending {
+                    break;
+                } else if settled == 0 {
+                    self.bell.notified().await;
+                } else if tokio::time::timeout(MOMENT, self.bell.notified()).await.is_err() {
+                    let singles = self.runs().take_singles();
+                    self.tell(singles).await;
+                }
+            }
+        }
+        self.is_gone.store(true, Ordering::Release);
+    }
+
+    async fn tell(&self, words: Vec<Word>) {
+        for word in words {
+            let told = match word {
+                Word::Ack { tag, multiple } => {
+                    within(STEP, self.channel.basic_ack(tag, BasicAckOptions { multiple })).await
+                }
+                Word::Nack { tag } => {
+                    let options = BasicNackOptions { multiple: false, requeue: true };
+                    within(STEP, self.channel.basic_nack(tag, options)).await
+                }
+            };
+            if told.is_err() {
+                self.is_gone.store(true, Ordering::Release);
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(most: u64) -> Runs {
+        let mut runs = Runs::default();
+        runs.hand_out(most);
+        runs
+    }
+
+    #[test]
+    fn a_run_is_told_by_one_ack() {
+        let mut runs = runs(5);
+        for tag in [2, 1, 3] {
+            runs.settle(tag);
+        }
+        assert_eq!(runs.take(), [Word::Ack { tag: 3, multiple: true }]);
+        assert_eq!(runs.take(), []);
+        runs.settle(4);
+        assert_eq!(runs.take(), [Word::Ack { tag: 4, multiple: false }]);
+    }
+
+    #[test]
+    fn one_that_is_open_holds_those_after_it_back_until_they_go_alone() {
+        let mut runs = runs(4);
+        runs.settle(2);
+        runs.settle(4);
+        assert_eq!(runs.take(), []);
+        let single = |tag| Word::Ack { tag, multiple: false };
+        assert_eq!(runs.take_singles(), [single(2), single(4)]);
+        runs.settle(1);
+        runs.settle(3);
+        assert_eq!(
+            runs.take(),
+            [Word::Ack { tag: 3, multiple: true }],
+            "4 is told, and no open tag"
+        );
+        assert_eq!((runs.before, runs.settled), (4, 0));
+    }
+
+    #[test]
+    fn what_is_given_back_goes_before_an_ack_that_would_take_it_along() {
+        let mut runs = runs(3);
+        runs.settle(1);
+        runs.give_back(2);
+        runs.settle(3);
+        assert_eq!(runs.take(), [Word::Nack { tag: 2 }, Word::Ack { tag: 3, multiple: true }]);
+    }
+
+    #[test]
+    fn a_tag_is_settled_once() {
+        let mut runs = runs(1);
+        runs.settle(1);
+        runs.give_back(1);
+        runs.settle(7);
+        assert_eq!(runs.take(), [Word::Ack { tag: 1, multiple: false }]);
+        runs.settle(1);
+        assert_eq!(runs.take(), []);
+    }
+
+    proptest::proptest! {
+        /// A server that takes every word as RabbitMQ does.
+        #[test]
+        fn every_delivery_is_told_once_and_nothing_else(steps in proptest::collection::vec((1u64..30, 0u8..4), 0..200)) {
+            let mut runs = Runs::default();
+            let (mut open, mut acked, mut nacked) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut wanted_acks, mut wanted_nacks) = (Vec::new(), Vec::new());
+            let mut settled = std::collections::BTreeSet::new();
+            let mut handed = 0;
+            for (tag, what) in steps {
+                if tag > handed {
+                    open.extend(handed + 1..=tag);
+                    handed = tag;
+                    runs.hand_out(tag);
+                }
+                match what {
+                    0 => { runs.settle(tag); if settled.insert(tag) { wanted_acks.push(tag); } }
+                    1 => { runs.give_back(tag); if settled.insert(tag) { wanted_nacks.push(tag); } }
+                    _ => {}
+                }
+                let words = if what == 3 { runs.take_singles() } else { runs.take() };
+                for word in words {
+                    match word {
+                        Word::Ack { tag, multiple: false } => {
+                            proptest::prop_assert!(open.contains(&tag), "unknown tag {tag}");
+                            open.retain(|one| *one != tag);
+                            acked.push(tag);
+                        }
+                        Word::Ack { tag, multiple: true } => {
+                            proptest::prop_assert!(open.contains(&tag), "unknown tag {tag}");
+                            acked.extend(open.iter().filter(|one| **one <= tag));
+                            open.retain(|one| *one > tag);
+                        }
+                        Word::Nack { tag } => {
+                            proptest::prop_assert!(open.contains(&tag), "unknown tag {tag}");
+                            open.retain(|one| *one != tag);
+                            nacked.push(tag);
+                        }
+                    }
+                }
+            }
+            for word in runs.take().into_iter().chain(runs.take_singles()) {
+                match word {
+                    Word::Ack { tag, multiple } => {
+                        acked.extend(open.iter().filter(|one| **one == tag || (multiple && **one < tag)));
+                    }
+                    Word::Nack { tag } => { open.retain(|one| *one != tag); nacked.push(tag); }
+                }
+            }
+            for tags in [&mut acked, &mut nacked, &mut wanted_acks, &mut wanted_nacks] {
+                tags.sort_unstable();
+            }
+            proptest::prop_assert_eq!((acked, nacked), (wanted_acks, wanted_nacks));
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What fills a subscription: a consumer on a channel of its own, made again after whatever ends it over there.
+
+use crate::acks::Acker;
+use crate::connection::STEP;
+use crate::consumer::{Shelf, Wish};
+use crate::delivery::{Office, Tag};
+use crate::desk::short;
+use crate::error::{Trouble, within};
+use crate::link::Standing;
+use crate::live::Live;
+use crate::names::Route;
+use crate::source::Source;
+use crate::wire::Received;
+use futures_util::StreamExt;
+use lapin::message::Delivery as Message;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer};
+use longshore_core::broker::{
+    BrokerError, Delivery, Origin, Reconnect, Subscribed, TopicName, Try, header,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// Which attachment a delivery belongs to, in this process.
+static EPOCHS: AtomicU64 = AtomicU64::new(0);
+/// An attachment that lasted so long was none of a row of failures.
+const LASTED: Duration = Duration::from_secs(5);
+
+/// Keeps one subscription.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) office: Arc<Office>,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) source: Source,
+    pub(crate) prefetch: u16,
+    pub(crate) consumer: String,
+    /// Of the whole broker: asks every subscription to stop receiving, then to end.
+    pub(crate) closing: watch::Receiver<Wish>,
+}
+
+/// Why an attachment is over.
+enum End {
+    /// Nobody wants it any more.
+    Wished,
+    /// The server cancelled it: its queue is gone.
+    Cancelled,
+    /// It failed.
+    Failed(Trouble),
+}
+
+impl Reader {
+    /// Receives until nobody wants it any more; tells of a refusal once.
+    pub(crate) async fn run(mut self, refusal: watch::Sender<Option<BrokerError>>) {
+        let mut standing = self.office.consume.standing();
+        let mut gate = longshore_core::broker::Gate::new(Reconnect::default(), 1);
+        while let Some(live) = self.live(&mut standing).await {
+            let began = Instant::now();
+            let end = self.attach(&live).await;
+            self.shelf.clear();
+            if began.elapsed() > LASTED {
+                gate.succeeded();
+            }
+            let trouble = match end {
+                End::Wished => break,
+                End::Cancelled => match self.source.remake(&self.office.keeper, &live).await {
+                    Ok(()) => Trouble::Away("the queue was deleted, and was made again".to_owned()),
+                    Err(error) => Trouble::Away(error.to_string()),
+                },
+                End::Failed(trouble) => trouble,
+            };
+            let why = trouble.to_string();
+            tracing::warn!(source = %self.source, why, "a subscription was lost; it is made again");
+            if trouble.is_refusal() {
+                refusal.send_replace(Some(trouble.into_error()));
+            }
+            self.shelf.tell(Subscribed::Lost { why });
+            if live.connection.is_up() {
+                let Try::After { pause, .. } = gate.next(fastrand::f64()) else { break };
+                gate.failed();
+                if self.ends_within(pause).await {
+                    break;
+                }
+            }
+        }
+        self.shelf.tell(Subscribed::Ended);
+        self.shelf.clear();
+    }
+
+    fn wish(&mut self) -> Wish {
+        let own = *self.shelf.wish.borrow();
+        own.max(*self.closing.borrow_and_update())
+    }
+
+    async fn ends_within(&mut self, pause: Duration) -> bool {
+        let mut own = self.shelf.wish.subscribe();
+        let ended = async {
+            while self.wish() != Wish::End {
+                tokio::select! {
+                    changed = own.changed() => if changed.is_err() { return },
+                    changed = self.closing.changed() => if changed.is_err() { return },
+                }
+            }
+        };
+        tokio::time::timeout(pause, ended).await.is_ok()
+    }
+
+    /// Returns a connection once there is one; nothing once there will be none, or none is wanted.
+    async fn live(&mut self, standing: &mut watch::Receiver<Standing>) -> Option<Arc<Live>> {
+        let mut own = self.shelf.wish.subscribe();
+        loop {
+            if self.wish() == Wish::End {
+                return None;
+            }
+            match &*standing.borrow_and_update() {
+                Standing::Up(live) if live.connection.is_up() => return Some(live.clone()),
+                Standing::Closed | Standing::GivenUp(_) => return None,
+                _ => {}
+            }
+            tokio::select! {
+                changed = standing.changed() => changed.ok()?,
+                changed = own.changed() => changed.ok()?,
+                changed = self.closing.changed() => changed.ok()?,
+            }
+        }
+    }
+
+    /// Receives on one channel for as long as it lasts.
+    async fn attach(&mut self, live: &Arc<Live>) -> End {
+        let epoch = EPOCHS.fetch_add(1, Ordering::Relaxed) + 1;
+        let channel = match self.open(live).await {
+            Ok(channel) => channel,
+            Err(trouble) => return End::Failed(trouble),
+        };
+        let queue: Arc<str> = match self.source.queue(live, &channel, &self.office.keeper).await {
+            Ok(queue) => queue.into(),
+            Err(trouble) => return End::Failed(trouble),
+        };
+        let acker = Arc::new(Acker::new(channel.clone(), usize::from(self.prefetch)));
+        let telling = tokio::spawn({
+            let acker = acker.clone();
+            async move { acker.run().await }
+        });
+        let hands = Hands {
+            office: self.office.clone(),
+            shelf: self.shelf.clone(),
+            source: self.source.clone(),
+            acker: acker.clone(),
+            queue,
+            epoch,
+        };
+        let end = self.receive(live, &channel, &hands).await;
+        self.shelf.clear();
+        acker.end();
+        let _ = tokio::time::timeout(STEP, telling).await;
+        if channel.status().connected() {
+            let _ = within(STEP, channel.close(200, "done".into())).await;
+        }
+        end
+    }
+
+    async fn open(&self, live: &Live) -> Result<Channel, Trouble> {
+        let channel = live.connection.channel().await?;
+        within(STEP, channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
+        Ok(channel)
+    }
+
+    async fn receive(&mut self, live: &Live, channel: &Channel, hands: &Hands) -> End {
+        let mut own = self.shelf.wish.subscribe();
+        let mut standing = self.office.consume.standing();
+        loop {
+            match self.wish() {
+                Wish::End => return End::Wished,
+                Wish::Pause => {
+                    self.shelf.tell(Subscribed::Paused);
+                    tokio::select! {
+                        _ = own.changed() => {}
+                        _ = self.closing.changed() => {}
+                        _ = standing.changed() => {}
+                    }
+                    if !live.connection.is_up() || !channel.status().connected() {
+                        return End::Failed(Trouble::Away("the connection was lost".to_owned()));
+                    }
+                }
+                Wish::Receive => {
+                    let consumer = match self.consume(channel, &hands.queue).await {
+                        Ok(consumer) => consumer,
+                        Err(trouble) => return End::Failed(trouble),
+                    };
+                    self.shelf.tell(Subscribed::Confirmed);
+                    if let Some(end) = self.fill(live, channel, consumer, hands).await {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn consume(&self, channel: &Channel, queue: &str) -> Result<Consumer, Trouble> {
+        let options = BasicConsumeOptions::default();
+        let name = format!("{}.{}", self.consumer, EPOCHS.fetch_add(1, Ordering::Relaxed));
+        let (queue, name) = (short(queue)?, short(&name)?);
+        within(STEP, channel.basic_consume(queue, name, options, FieldTable::default())).await
+    }
+
+    /// Fills the shelf; returns nothing once something else is wished for and the server hands out no more.
+    async fn fill(
+        &mut self,
+        live: &Live,
+        channel: &Channel,
+        mut consumer: Consumer,
+        hands: &Hands,
+    ) -> Option<End> {
+        let mut own = self.shelf.wish.subscribe();
+        loop {
+            tokio::select! {
+                message = consumer.next() => match message {
+                    Some(Ok(message)) => hands.hand_out(message),
+                    Some(Err(error)) => return Some(End::Failed(error.into())),
+                    None if channel.status().connected() && live.connection.is_up() => {
+                        return Some(End::Cancelled);
+                    }
+                    None => {
+                        return Some(End::Failed(Trouble::Away("the connection was lost".to_owned())));
+                    }
+                },
+                _ = own.changed() => {}
+                _ = self.closing.changed() => {}
+            }
+            match self.wish() {
+                Wish::Receive => {}
+                // Its queue would go with its last consumer.
+                Wish::Pause if self.source.is_broadcast() => self.shelf.tell(Subscribed::Paused),
+                Wish::Pause | Wish::End => {
+                    let cancel =
+                        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+                    if let Err(trouble) = within(STEP, cancel).await {
+                        return Some(End::Failed(trouble));
+                    }
+                    while let Some(Ok(message)) = consumer.next().await {
+                        hands.hand_out(message);
+                    }
+                    self.shelf.clear();
+                    return None;
+                }
+            }
+            if self.wish() == Wish::Receive && *self.shelf.state.borrow() == Subscribed::Paused {
+                self.shelf.tell(Subscribed::Confirmed);
+            }
+        }
+    }
+}
+
+/// Makes deliveries of messages.
+struct Hands {
+    office: Arc<Office>,
+    shelf: Arc<Shelf>,
+    source: Source,
+    acker: Arc<Acker>,
+    queue: Arc<str>,
+    epoch: u64,
+}
+
+impl Hands {
+    fn hand_out(&self, message: Message) {
+        let Message { delivery_tag, exchange, routing_key, redelivered, properties, data, .. } =
+            message;
+        let dead = self.source.dead();
+        let tag = Tag::new(delivery_tag, &self.acker, &self.office, &self.queue, dead);
+        let received = Received::of(&properties, data);
+        if let Some(left) = received.left {
+            self.send_on(tag, received, Duration::from_millis(left));
+            return;
+        }
+        let first = received.envelope.headers.get(header::ORIGIN_TOPIC);
+        let topic = first.and_then(|topic| TopicName::new(topic).ok()).or_else(|| {
+            let otherwise = &self.office.keeper.exchange;
+            Route::topic(exchange.as_str(), routing_key.as_str(), otherwise)
+        });
+        let origin = Origin {
+            topic,
+            group: self.source.group(),
+            message_id: received.message_id,
+            position: None,
+        };
+        let mut delivery = Delivery::new(received.envelope, origin, self.epoch, Box::new(tag));
+        delivery.redelivered = redelivered;
+        // A quorum queue says nothing at the first hand-out.
+        let count = received.delivery_count.unwrap_or(0);
+        delivery.hand_out = self.source.counts().then(|| count.saturating_add(1));
+        self.shelf.put(delivery);
+    }
+
+    /// Its pause is longer than the ladder, and not over.
+    fn send_on(&self, tag: Tag, received: Received, left: Duration) {
+        let (office, acker, queue) = (self.office.clone(), self.acker.clone(), self.queue.clone());
+        tokio::spawn(async move {
+            match office.delay(received.envelope, &queue, left).await {
+                Ok(()) => acker.settle(tag.tag),
+                Err(error) => {
+                    tracing::warn!(%error, "a long pause could not go on; it is tried again")
+                }
+            }
+        });
+    }
+}

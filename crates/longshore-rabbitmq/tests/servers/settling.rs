@@ -1,0 +1,130 @@
+//! The ladder, the parking, and acks out of order.
+
+use crate::rig::{
+    SOON, declare, group, next, plain, publish, ready, shared, subscribe, text, to_group,
+};
+use lapin::BasicProperties;
+use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueDeleteOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use longshore_core::broker::{Broker, Settlement, Subscribed};
+use std::time::{Duration, Instant};
+
+pub(crate) async fn a_pause_takes_the_next_rung() {
+    let (broker, group) = (shared().await, group("ladder"));
+    declare(&broker, &group).await;
+    publish(&broker, vec![to_group(&group, "long"), to_group(&group, "short")]).await;
+    let mut received = subscribe(&broker, &group.name, 10).await;
+    let began = Instant::now();
+    for millis in [1_200, 100] {
+        let after = Duration::from_millis(millis);
+        next(&mut received).await.settle(Settlement::Retry { after }).await.unwrap();
+    }
+    let short = next(&mut received).await;
+    let waited = began.elapsed().as_millis();
+    assert_eq!((short.envelope.payload.as_ref(), short.envelope.attempt()), (&b"short"[..], 2));
+    assert!((1_000..1_800).contains(&waited), "{waited} ms");
+    let long = next(&mut received).await;
+    let waited = began.elapsed().as_millis();
+    assert_eq!((long.envelope.payload.as_ref(), long.hand_out), (&b"long"[..], Some(1)));
+    assert!((2_000..3_000).contains(&waited), "{waited} ms");
+}
+
+pub(crate) async fn a_pause_longer_than_the_ladder_goes_on() {
+    let (broker, group) = (shared().await, group("patience"));
+    declare(&broker, &group).await;
+    let mut received = subscribe(&broker, &group.name, 1).await;
+    // As it comes back from the last rung, with some of its pause left.
+    let mut table = FieldTable::default();
+    table.insert("ls-delay-left".into(), AMQPValue::LongString("900".into()));
+    table.insert("ls-attempt".into(), AMQPValue::LongString("2".into()));
+    let properties = BasicProperties::default().with_headers(table);
+    let (channel, options) = (plain().await, BasicPublishOptions::default());
+    let began = Instant::now();
+    let sent =
+        channel.basic_publish("".into(), group.name.as_str().into(), options, b"x", properties);
+    sent.await.unwrap();
+    let delivery = next(&mut received).await;
+    assert!(began.elapsed() >= Duration::from_millis(1_000), "{:?}", began.elapsed());
+    assert_eq!(delivery.envelope.attempt(), 2);
+    assert_eq!(delivery.envelope.headers.get("ls-delay-left"), None);
+}
+
+pub(crate) async fn what_comes_back_to_nobody_is_parked() {
+    let (broker, group) = (shared().await, group("leaving"));
+    declare(&broker, &group).await;
+    publish(&broker, vec![to_group(&group, group.name.as_str())]).await;
+    let mut received = subscribe(&broker, &group.name, 1).await;
+    let delivery = next(&mut received).await;
+    delivery.settle(Settlement::Retry { after: Duration::ZERO }).await.unwrap();
+    assert_eq!(broker.close(SOON).await.unsettled, 0);
+    let channel = plain().await;
+    channel.queue_delete(group.name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    let began = Instant::now();
+    let found = loop {
+        assert!(began.elapsed() < SOON, "it is not parked");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let got =
+            channel.basic_get("ls.lost".into(), BasicGetOptions { no_ack: true }).await.unwrap();
+        match got {
+            Some(got) if got.data == group.name.as_str().as_bytes() => break got,
+            _ => {}
+        }
+    };
+    assert_eq!(found.routing_key.as_str(), group.name.as_str(), "it says where it was to go");
+}
+
+pub(crate) async fn out_of_order_is_acked_too() {
+    let (broker, group) = (shared().await, group("order"));
+    declare(&broker, &group).await;
+    publish(&broker, (0..40).map(|at| to_group(&group, &at.to_string())).collect()).await;
+    let mut received = subscribe(&broker, &group.name, 8).await;
+    let first = next(&mut received).await;
+    for at in 1..40 {
+        assert_eq!(text(&mut received).await, at.to_string(), "the first one holds nothing up");
+    }
+    drop(received);
+    drop(first);
+    let mut again = subscribe(&broker, &group.name, 8).await;
+    let delivery = next(&mut again).await;
+    assert_eq!((delivery.envelope.payload.as_ref(), delivery.redelivered), (&b"0"[..], true));
+    delivery.settle(Settlement::Ack).await.unwrap();
+    again.pause().await;
+    drop(again);
+    assert_eq!(ready(&broker, &group.name, 0).await, 0);
+}
+
+pub(crate) async fn a_pause_gives_back_what_was_not_taken() {
+    let (broker, group) = (shared().await, group("pause"));
+    declare(&broker, &group).await;
+    publish(&broker, (0..10).map(|at| to_group(&group, &at.to_string())).collect()).await;
+    let mut received = subscribe(&broker, &group.name, 5).await;
+    let held = next(&mut received).await;
+    received.pause().await;
+    assert_eq!(received.state(), Subscribed::Paused);
+    assert_eq!(ready(&broker, &group.name, 9).await, 9);
+    let nothing = tokio::time::timeout(Duration::from_millis(200), received.receive(5)).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+    held.settle(Settlement::Ack).await.unwrap();
+    received.resume().await;
+    let mut all: Vec<String> = Vec::new();
+    for _ in 0..9 {
+        all.push(text(&mut received).await);
+    }
+    all.sort();
+    assert_eq!(all, (1..10).map(|at| at.to_string()).collect::<Vec<_>>());
+}
+
+pub(crate) async fn a_rung_that_was_deleted_is_made_again() {
+    let (broker, group) = (shared().await, group("rung"));
+    declare(&broker, &group).await;
+    publish(&broker, vec![to_group(&group, "x")]).await;
+    let mut received = subscribe(&broker, &group.name, 1).await;
+    // Nobody else uses this one.
+    let after = Duration::from_secs(1_700);
+    next(&mut received).await.settle(Settlement::Retry { after }).await.unwrap();
+    let (channel, options) = (plain().await, QueueDeleteOptions::default());
+    assert_eq!(channel.queue_delete("ls.delay.30m".into(), options).await.unwrap(), 1);
+    publish(&broker, vec![to_group(&group, "y")]).await;
+    next(&mut received).await.settle(Settlement::Retry { after }).await.unwrap();
+    assert_eq!(channel.queue_delete("ls.delay.30m".into(), options).await.unwrap(), 1);
+}
