@@ -4,12 +4,12 @@ use longshore_conformance::{ModelStore, async_trait};
 use longshore_core::attempt::{Attempt, Token};
 use longshore_core::store::{
     Act, ActKind, Acted, AuditLine, Carriage, Carried, Claim, Condition, Controls, Count, Ending,
-    Extend, Filter, Fired, Firing, Hold, Intake, KnownKind, LeaseRef, LeaseState, Leased, Leases,
+    Extend, Filter, Fired, Firing, Intake, KnownKind, LeaseRef, LeaseState, Leased, Leases,
     Lifecycle, MarkRef, Moved, Open, Opened, Outbox, Oversight, Page, Pruned, QueueAge, Recorded,
     Refused, Relay, Result, Retention, Schedule, Schedules, SeenWorker, TaskQuery, Term, Told,
     Upkeep, Work, Worker, Workers,
 };
-use longshore_core::task::{Accepted, AcceptedHow, Durability, Idempotency, Seq};
+use longshore_core::task::{Accepted, AcceptedHow, Durability, Idempotency};
 use longshore_core::{
     NewTask, QueueName, State, Task, TaskId, TenantName, Timestamp, Valid, Verdict,
 };

@@ -14,6 +14,7 @@ use longshore_core::store::{
 };
 use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{NewTask, QueueName, TenantName, Timestamp, Valid, failpoint};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
