@@ -3,12 +3,12 @@
 use crate::builder::LEASE;
 use crate::client::{Class, Client, ClientError};
 use async_trait::async_trait;
+use longshore_core::QueueName;
 use longshore_core::queue::QueueSettings;
 use longshore_core::store::{
     Claim, Condition, Controls, Ending, Extend, Hold, KnownKind, LeaseState, Leased, Lifecycle,
     Open, Opened, Recorded, Result, SeenWorker, StoreError, Told, Work, Worker, Workers,
 };
-use longshore_core::QueueName;
 use longshore_runtime::link::wire::{
     AnnounceAnswer, AnnounceSaid, ClaimAnswer, ClaimSaid, EndSaid, ExtendSaid, Garbled, HeldSaid,
     LeasedSaid, RecordedSaid, WantSaid, millis,

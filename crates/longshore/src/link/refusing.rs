@@ -3,9 +3,9 @@
 use super::Linked;
 use async_trait::async_trait;
 use longshore_core::store::{
-    Act, Acted, AuditLine, Carriage, Carried, Controls, Count, Filter, Fired, Firing, Intake, Leases,
-    MarkRef, Moved, Outbox, Oversight, Page, Pruned, QueueAge, Refused, Relay, Result, Retention,
-    Schedule, Schedules, StoreError, TaskQuery, Term, Upkeep,
+    Act, Acted, AuditLine, Carriage, Carried, Controls, Count, Filter, Fired, Firing, Intake,
+    Leases, MarkRef, Moved, Outbox, Oversight, Page, Pruned, QueueAge, Refused, Relay, Result,
+    Retention, Schedule, Schedules, StoreError, TaskQuery, Term, Upkeep,
 };
 use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{Attempt, NewTask, QueueName, Task, TaskId, TenantName, Timestamp, Valid};
