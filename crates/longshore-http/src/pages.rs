@@ -81,6 +81,7 @@ pub static PAGES: &[Page] = &[
     page!(Reference, "metrics", "Metrics"),
     page!(Reference, "states", "The states of a task"),
     page!(Reference, "postgres", "PostgreSQL"),
+    page!(Reference, "rabbitmq", "RabbitMQ"),
     page!(Reference, "store", "What a store does"),
     page!(Reference, "broker", "What a broker does"),
     page!(Explanation, "promises", "Promises"),

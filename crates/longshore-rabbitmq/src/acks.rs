@@ -2,9 +2,11 @@
 //! written. What was settled out of order waits a moment for those before it, then goes alone.
 
 use crate::connection::STEP;
+use crate::desk::short;
 use crate::error::within;
 use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicNackOptions};
+use lapin::options::{BasicAckOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -144,6 +146,25 @@ impl Acker {
     pub(crate) fn give_back(&self, tag: u64) {
         self.runs().give_back(tag);
         self.bell.notify_one();
+    }
+
+    /// Returns once the queue has heard what was settled so far, or the channel is gone: for what is stored elsewhere,
+    /// and would be there twice.
+    pub(crate) async fn heard(&self, tag: u64, queue: &str) {
+        let told = async {
+            while !self.is_gone()
+                && self.runs().state(tag).is_some_and(|state| *state != State::Told)
+            {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let _ = tokio::time::timeout(STEP, told).await;
+        // The channel and the queue take things in order, so that this is answered after the ack was taken.
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        if let Ok(queue) = short(queue) {
+            let _ = within(STEP, self.channel.queue_declare(queue, passive, FieldTable::default()))
+                .await;
+        }
     }
 
     /// Returns whether its channel is gone: everything open on it is handed out again.

@@ -173,6 +173,7 @@ impl Settler for Tag {
             return stale();
         }
         let is_release = how == Settlement::Release;
+        let is_stored = matches!(how, Settlement::Retry { .. } | Settlement::Dead(_));
         if let Err(error) = self.store(envelope, &origin, how).await {
             // At once it would only fail again, and each hand-out counts towards the breaker.
             tokio::spawn(async move {
@@ -188,6 +189,9 @@ impl Settler for Tag {
             self.acker.give_back(self.tag);
         } else {
             self.acker.settle(self.tag);
+        }
+        if is_stored {
+            self.acker.heard(self.tag, &self.queue).await;
         }
         Ok(Settled::Done)
     }

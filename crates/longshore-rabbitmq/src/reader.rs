@@ -26,6 +26,8 @@ use tokio::sync::watch;
 
 /// Which attachment a delivery belongs to, in this process.
 static EPOCHS: AtomicU64 = AtomicU64::new(0);
+/// A quorum queue answers once it has a leader, which takes a while after a start.
+const CONSUME: Duration = Duration::from_secs(15);
 /// An attachment that lasted so long was none of a row of failures.
 const LASTED: Duration = Duration::from_secs(5);
 
@@ -151,13 +153,16 @@ impl Reader {
             queue,
             epoch,
         };
-        let end = self.receive(live, &channel, &hands).await;
+        let mut consumer = None;
+        let end = self.receive(live, &channel, &hands, &mut consumer).await;
         self.shelf.clear();
         acker.end();
-        let _ = tokio::time::timeout(STEP, telling).await;
-        if channel.status().connected() {
+        if matches!(end, End::Wished) {
+            let _ = tokio::time::timeout(STEP, telling).await;
+            // Not cancelled before: who is active next would get what follows before what is given back.
             let _ = within(STEP, channel.close(200, "done".into())).await;
         }
+        drop(consumer);
         end
     }
 
@@ -167,7 +172,13 @@ impl Reader {
         Ok(channel)
     }
 
-    async fn receive(&mut self, live: &Live, channel: &Channel, hands: &Hands) -> End {
+    async fn receive(
+        &mut self,
+        live: &Live,
+        channel: &Channel,
+        hands: &Hands,
+        kept: &mut Option<Consumer>,
+    ) -> End {
         let mut own = self.shelf.wish.subscribe();
         let mut standing = self.office.consume.standing();
         loop {
@@ -186,7 +197,7 @@ impl Reader {
                 }
                 Wish::Receive => {
                     let consumer = match self.consume(channel, &hands.queue).await {
-                        Ok(consumer) => consumer,
+                        Ok(consumer) => kept.insert(consumer),
                         Err(trouble) => return End::Failed(trouble),
                     };
                     self.shelf.tell(Subscribed::Confirmed);
@@ -202,7 +213,7 @@ impl Reader {
         let options = BasicConsumeOptions::default();
         let name = format!("{}.{}", self.consumer, EPOCHS.fetch_add(1, Ordering::Relaxed));
         let (queue, name) = (short(queue)?, short(&name)?);
-        within(STEP, channel.basic_consume(queue, name, options, FieldTable::default())).await
+        within(CONSUME, channel.basic_consume(queue, name, options, FieldTable::default())).await
     }
 
     /// Fills the shelf; returns nothing once something else is wished for and the server hands out no more.
@@ -210,7 +221,7 @@ impl Reader {
         &mut self,
         live: &Live,
         channel: &Channel,
-        mut consumer: Consumer,
+        consumer: &mut Consumer,
         hands: &Hands,
     ) -> Option<End> {
         let mut own = self.shelf.wish.subscribe();
@@ -233,7 +244,8 @@ impl Reader {
                 Wish::Receive => {}
                 // Its queue would go with its last consumer.
                 Wish::Pause if self.source.is_broadcast() => self.shelf.tell(Subscribed::Paused),
-                Wish::Pause | Wish::End => {
+                Wish::End => return Some(End::Wished),
+                Wish::Pause => {
                     let cancel =
                         channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
                     if let Err(trouble) = within(STEP, cancel).await {

@@ -26,7 +26,7 @@ pub(crate) struct Keeper {
     pub(crate) exchange: String,
     wanted: Mutex<Wanted>,
     /// One at a time: what two find missing is told once.
-    making: tokio::sync::Mutex<()>,
+    pub(crate) making: tokio::sync::Mutex<()>,
     /// What is ours in the virtual host, and was made on which connection.
     pub(crate) commons: Mutex<(u64, HashSet<&'static str>)>,
     remade: Mutex<Vec<GroupName>>,
@@ -149,6 +149,7 @@ impl Keeper {
                 entry.is_there();
             }
         }
+        work.ripen().await;
         if work.refused.is_empty() {
             return Ok(work.diff);
         }
@@ -215,12 +216,15 @@ pub(crate) struct Work<'l> {
     pub(crate) desk: Desk<'l>,
     pub(crate) diff: TopologyDiff,
     pub(crate) refused: Vec<String>,
+    /// A quorum queue was made.
+    pub(crate) is_fresh: bool,
 }
 
 impl<'l> Work<'l> {
     /// Nothing is made yet.
     pub(crate) fn new(live: &'l Live) -> Self {
-        Self { desk: Desk::new(live), diff: TopologyDiff::default(), refused: Vec::new() }
+        let (desk, diff) = (Desk::new(live), TopologyDiff::default());
+        Self { desk, diff, refused: Vec::new(), is_fresh: false }
     }
 
     /// Keeps a difference.

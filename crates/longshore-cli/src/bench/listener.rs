@@ -44,6 +44,7 @@ fn listening(port: u16) -> Option<String> {
 /// The process that has a socket open.
 fn owner(socket: &str) -> Option<String> {
     std::fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+        let _: u32 = process.file_name().to_str()?.parse().ok()?; // not the names for ourselves
         let files = std::fs::read_dir(process.path().join("fd")).ok()?;
         let mut links = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
         let has_it = links.any(|link| link.to_str() == Some(socket));

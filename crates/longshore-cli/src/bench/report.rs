@@ -75,10 +75,17 @@ impl Report {
             return;
         }
         let start = self.start_ms.map_or(String::new(), |ms| format!("; ready after {ms:.0} ms"));
+        // What lay there before was to come at no certain time.
+        let times = match self.p999 > 0.0 {
+            true => format!(
+                "\n  ms p50 {:.2}  p95 {:.2}  p99 {:.2}  p99.9 {:.2}",
+                self.p50, self.p95, self.p99, self.p999
+            ),
+            false => String::new(),
+        };
         let cpu = |us: Option<f64>| us.map_or("-".to_owned(), |us| format!("{us:.1}"));
         anstream::println!(
-            "{}: {:.0}/s  ({} in {:.1} s, {}, durability {})\n  \
-             ms p50 {:.2}  p95 {:.2}  p99 {:.2}  p99.9 {:.2}\n  \
+            "{}: {:.0}/s  ({} in {:.1} s, {}, durability {}){times}\n  \
              CPU µs each: client {}, server {}; peak {:.0} MiB; lost {}, duplicated {}, errors {}{start}",
             self.what,
             self.rate,
@@ -86,10 +93,6 @@ impl Report {
             self.took,
             self.load,
             self.durability,
-            self.p50,
-            self.p95,
-            self.p99,
-            self.p999,
             cpu(self.client_cpu_us),
             cpu(self.server_cpu_us),
             self.peak_mib,

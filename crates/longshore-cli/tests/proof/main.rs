@@ -20,6 +20,7 @@ mod journal;
 mod kills;
 mod ledger;
 mod load;
+mod messages;
 mod mix;
 mod observe;
 mod openapi;
@@ -65,6 +66,20 @@ fn trials() -> Vec<Trial> {
         "fleet::a_long_outage_is_waited_out",
         fleet::a_long_outage_is_waited_out,
     ));
+    trials.extend([
+        Trial::ignorable_test(
+            "messages::on_the_embedded_store_nothing_confirmed_is_lost",
+            messages::on_the_embedded_store,
+        ),
+        Trial::ignorable_test(
+            "messages::on_postgresql_nothing_confirmed_is_lost",
+            messages::on_postgresql,
+        ),
+        Trial::ignorable_test(
+            "messages::twenty_bounces_need_no_hand",
+            messages::twenty_bounces_need_no_hand,
+        ),
+    ]);
     trials.extend(proofs![
         stopped::for_a_minute_and_nothing_is_run_again,
         suspects::two_hundred_deaths_bury_no_healthy_neighbour,

@@ -60,6 +60,11 @@ impl Launch {
         Self::of(["serve", "--listen", "127.0.0.1:0"]).env("LONGSHORE__STORE", url)
     }
 
+    /// A server as its configuration says.
+    pub(crate) fn configured(file: &Path) -> Self {
+        Self::of(["serve", "--listen", "127.0.0.1:0", "--config"]).argument(file)
+    }
+
     /// It takes tasks in, and runs none.
     pub(crate) fn accept_only(self) -> Self {
         self.argument("--accept-only")

@@ -17,6 +17,8 @@ mod case;
 mod cases;
 pub mod model;
 mod rig;
+#[cfg(test)]
+mod seeded;
 
 pub use case::run;
 pub use model::ModelBroker;

@@ -52,7 +52,7 @@ pub enum Subscribed {
 /// What a subscription hands out. It comes back by itself after whatever ends it over there: a lost connection, a
 /// deleted queue, a cancelled consumer.
 #[async_trait::async_trait]
-pub trait Deliveries: Send + Debug {
+pub trait Deliveries: Send + Sync + Debug {
     /// Returns what was handed out, at most so many; waits for the first. Empty once it has ended.
     ///
     /// A call that is dropped takes nothing.

@@ -20,6 +20,7 @@ pub(crate) use late::{
 };
 pub(crate) use outage::a_long_outage_is_waited_out;
 pub(crate) use partition::a_worker_whose_packets_are_lost_ends_nothing_twice;
+pub(crate) use singles::store_of;
 pub(crate) use singles::{
     a_killed_linked_workers_tasks_run_again, a_killed_workers_tasks_on_the_store_run_again,
     a_linked_worker_outlives_its_server, a_stopped_server_comes_back_and_its_late_ends_are_refused,

@@ -96,7 +96,7 @@ impl Witnesses {
 }
 
 /// A schema of its own in the database that these proofs share; tells what is missing.
-pub(super) fn store_of(proof: &str) -> Result<String, String> {
+pub(crate) fn store_of(proof: &str) -> Result<String, String> {
     let server = postgres::shared()?;
     let separator = if server.contains('?') { '&' } else { '?' };
     Ok(format!("{server}{separator}schema={proof}_{}", std::process::id()))

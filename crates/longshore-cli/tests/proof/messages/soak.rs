@@ -1,0 +1,134 @@
+//! Faults by lot, for as long as the soak of the fleet lasts, 40 s at most.
+
+use super::rig::Rig;
+use crate::server::eventually;
+use fastrand::Rng;
+use libtest_mimic::{Completion, Failed};
+use longshore_conformance::proxy::{Fault, Way};
+use longshore_conformance::rabbitmq;
+use std::time::{Duration, Instant};
+
+const PUBLISHERS: usize = 12;
+const PAUSE: Duration = Duration::from_millis(20);
+/// After the last fault everything has come by then: pauses of the link, of retries and of the outbox.
+const QUIET: Duration = Duration::from_secs(120);
+const LENGTH: Duration = Duration::from_secs(40);
+
+pub(crate) fn on_the_embedded_store() -> Result<Completion, Failed> {
+    if let Err(missing) = rabbitmq::startable() {
+        return Ok(Completion::ignored_with(missing));
+    }
+    under_faults(None)
+}
+
+pub(crate) fn on_postgresql() -> Result<Completion, Failed> {
+    if let Err(missing) = rabbitmq::startable() {
+        return Ok(Completion::ignored_with(missing));
+    }
+    match crate::fleet::store_of("messages") {
+        Ok(url) => under_faults(Some(&url)),
+        Err(missing) => Ok(Completion::ignored_with(missing)),
+    }
+}
+
+fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
+    let seed = std::env::var("LONGSHORE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let mut dice = Rng::with_seed(seed);
+    let mut rig = Rig::start(store)?;
+    rig.load(PUBLISHERS, PAUSE);
+    let began = Instant::now();
+    let mut faults = Vec::new();
+    while began.elapsed() < LENGTH || faults.len() < 8 {
+        std::thread::sleep(Duration::from_millis(dice.u64(1_000..3_000)));
+        faults.push(strike(&mut rig, faults.len(), &mut dice)?);
+    }
+    rig.enough()?;
+    let quiet = eventually("all that is stored is handled", QUIET, || {
+        Ok(rig.account.missing().is_empty().then_some(()))
+    });
+    // What comes late, or twice, has come by then.
+    std::thread::sleep(Duration::from_secs(3));
+    let (wrong, figures) = rig.account.judge(faults.len());
+    eprintln!("seed {seed}: {figures} {faults:?}");
+    if !wrong.is_empty() || quiet.is_err() {
+        let log = rig.server.as_ref().map(crate::server::Server::stderr).unwrap_or_default();
+        let shown = wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
+        return Err(format!("seed {seed}: {figures}\n{shown}\n{log}").into());
+    }
+    eventually("everything is up again", Duration::from_secs(30), || {
+        let health = rig.client().get("/health")?;
+        let text = String::from_utf8_lossy(&health.body).into_owned();
+        Ok(text.starts_with(r#"{"status":"UP""#).then_some(()))
+    })?;
+    let mut left = String::new();
+    let empty = eventually("the queue is empty", Duration::from_secs(30), || {
+        left = rig.broker.control(&[
+            "-q",
+            "list_queues",
+            "name",
+            "messages_ready",
+            "messages_unacknowledged",
+            "consumers",
+            "messages",
+        ])?;
+        let mut ours = left.lines().filter(|line| line.starts_with("shipping"));
+        Ok(ours.all(|line| line.ends_with("\t0")).then_some(()))
+    });
+    empty.map_err(|why| format!("{}\n{left}", why.message().unwrap_or_default()))?;
+    if let Some(server) = rig.server.take() {
+        server.stop()?;
+    }
+    Ok(Completion::Completed)
+}
+
+/// Does one thing, each of them at least once; says which.
+fn strike(rig: &mut Rig, at: usize, dice: &mut Rng) -> Result<&'static str, Failed> {
+    let second = Duration::from_secs(1);
+    let which = if at < 8 { at } else { dice.usize(..8) };
+    Ok(match which {
+        0 => {
+            rig.broker.kill();
+            rig.broker.restart()?;
+            "kill"
+        }
+        1 => {
+            rig.link.end_all(Fault::Reset);
+            "reset"
+        }
+        2 => {
+            rig.kill_server()?;
+            "server"
+        }
+        3 => {
+            rig.broker.freeze(true);
+            std::thread::sleep(second * 9);
+            rig.broker.freeze(false);
+            "freeze"
+        }
+        4 => {
+            rig.link.tell(Fault::BlackHole(Way::Back));
+            std::thread::sleep(second * 3);
+            rig.link.end_all(Fault::Cut);
+            rig.link.tell(Fault::None);
+            "lost answers"
+        }
+        5 => {
+            rig.link.tell(Fault::BlackHole(Way::Both));
+            std::thread::sleep(second * 10);
+            rig.link.tell(Fault::None);
+            "silence"
+        }
+        6 => {
+            rig.broker.stop()?;
+            rig.broker.restart()?;
+            "stop"
+        }
+        _ => {
+            rig.link.tell(Fault::Latency(Duration::from_millis(100)));
+            std::thread::sleep(second * 2);
+            rig.link.tell(Fault::None);
+            "slow"
+        }
+    })
+}
