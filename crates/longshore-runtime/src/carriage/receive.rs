@@ -95,6 +95,7 @@ impl Receiver {
         loop {
             let received = deliveries.receive(self.prefetch.get());
             let Some(received) = self.stop.run_until_cancelled(received).await else { return };
+            eprintln!("DEBUG received {} {:?}", received.len(), deliveries.state());
             if received.is_empty() {
                 return;
             }
@@ -109,6 +110,7 @@ impl Receiver {
                 let Some(slots) = self.stop.run_until_cancelled(turn).await else {
                     return release(waiting).await;
                 };
+                eprintln!("DEBUG slots {} of {}", slots.len(), waiting.len());
                 let rest = waiting.split_off(slots.len().min(waiting.len()));
                 let batch = std::mem::replace(&mut waiting, rest);
                 opening.spawn(self.clone().open(batch, slots));
@@ -229,10 +231,12 @@ impl Receiver {
             }
         }
         fetch::begin(leased, slots, &cx.live.now(), cx, &self.attempts);
+        eprintln!("DEBUG opened {} kept {}", over.len(), kept.len());
         let acks = over.into_iter().map(|one| async move {
             settle(one.delivery, Settlement::Ack).await;
         });
         futures_util::future::join_all(acks).await;
+        eprintln!("DEBUG acked");
         (kept, after)
     }
 }
