@@ -2,19 +2,22 @@
 //! written. What was settled out of order waits a moment for those before it, then goes alone.
 
 use crate::connection::STEP;
-use crate::desk::short;
 use crate::error::within;
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
+use lapin::types::{FieldTable, ShortString};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
 /// What was settled out of order waits so long at most.
 const MOMENT: Duration = Duration::from_millis(3);
+
+/// So many acks are under way before an answer is waited for, during which more of them become one. The server keeps
+/// what goes beyond 32 to itself for a while, and forgets it if the channel is closed meanwhile.
+const AT_ONCE: u64 = 16;
 
 /// What is written to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,12 +115,16 @@ pub(crate) struct Acker {
     is_gone: AtomicBool,
     /// So many may wait for those before them: the server hands out less meanwhile.
     most_settled: usize,
+    queue: ShortString,
+    told: AtomicU64,
 }
 
 impl Acker {
     /// Makes one; [`run`](Self::run) does the work.
-    pub(crate) fn new(channel: Channel, prefetch: usize) -> Self {
+    pub(crate) fn new(channel: Channel, queue: ShortString, prefetch: usize) -> Self {
         Self {
+            queue,
+            told: AtomicU64::new(0),
             channel,
             runs: Mutex::default(),
             bell: Notify::new(),
@@ -150,7 +157,7 @@ impl Acker {
 
     /// Returns once the queue has heard what was settled so far, or the channel is gone: for what is stored elsewhere,
     /// and would be there twice.
-    pub(crate) async fn heard(&self, tag: u64, queue: &str) {
+    pub(crate) async fn heard(&self, tag: u64) {
         let told = async {
             while !self.is_gone()
                 && self.runs().state(tag).is_some_and(|state| *state != State::Told)
@@ -159,12 +166,14 @@ impl Acker {
             }
         };
         let _ = tokio::time::timeout(STEP, told).await;
-        // The channel and the queue take things in order, so that this is answered after the ack was taken.
+        self.ask().await;
+    }
+
+    /// Asks the queue something. The channel and the queue take things in order: what was told before is known then.
+    pub(crate) async fn ask(&self) {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        if let Ok(queue) = short(queue) {
-            let _ = within(STEP, self.channel.queue_declare(queue, passive, FieldTable::default()))
-                .await;
-        }
+        let asked = self.channel.queue_declare(self.queue.clone(), passive, FieldTable::default());
+        let _ = within(STEP, asked).await;
     }
 
     /// Returns whether its channel is gone: everything open on it is handed out again.
@@ -203,10 +212,17 @@ impl Acker {
             }
         }
         self.is_gone.store(true, Ordering::Release);
+        if !self.is_ending.load(Ordering::Acquire) && self.channel.status().connected() {
+            // Nobody would settle what is open on it: the subscription is to be made again.
+            let _ = within(STEP, self.channel.close(200, "settling failed".into())).await;
+        }
     }
 
     async fn tell(&self, words: Vec<Word>) {
         for word in words {
+            if self.told.fetch_add(1, Ordering::Relaxed) % AT_ONCE == AT_ONCE - 1 {
+                self.ask().await;
+            }
             let told = match word {
                 Word::Ack { tag, multiple } => {
                     within(STEP, self.channel.basic_ack(tag, BasicAckOptions { multiple })).await

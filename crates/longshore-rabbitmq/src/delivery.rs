@@ -10,14 +10,16 @@ use crate::publisher::{Publisher, not_sent};
 use crate::topology::Keeper;
 use crate::wire::Message;
 use longshore_core::broker::{
-    BrokerError, Envelope, GroupName, Origin, Settled, Settlement, Settler,
+    BrokerClass, BrokerError, Envelope, GroupName, Origin, Settled, Settlement, Settler,
 };
 use longshore_core::{Clock, SystemClock};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// What could not be stored elsewhere is given back after this time.
+/// What could not be stored elsewhere is tried again for so long, then given back.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// And between two tries.
 const HOLD: Duration = Duration::from_secs(1);
 
 /// What all deliveries need.
@@ -55,6 +57,7 @@ impl Office {
     async fn climb(&self, rung: Rung, queue: &str, message: Message) -> Result<(), Fail> {
         let live = self.consume.wait().await.map_err(not_sent)?;
         self.keeper.make_rung(&live, rung).await.map_err(not_sent)?;
+        self.keeper.bind_way_back(&live, queue).await.map_err(not_sent)?;
         let route = Route { exchange: rung.name.to_owned(), key: queue.to_owned() };
         self.send(Parcel { route, message, is_mandatory: true }).await
     }
@@ -157,6 +160,31 @@ impl Drop for Tag {
     }
 }
 
+impl Tag {
+    /// Tries again for a while what may pass: to hand the message out again would run its handler again.
+    async fn store_patiently(
+        &self,
+        envelope: Envelope,
+        origin: &Origin,
+        how: Settlement,
+    ) -> Result<(), BrokerError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let stored = self.store(envelope.clone(), origin, how.clone()).await;
+            match stored {
+                Err(error)
+                    if error.class() == BrokerClass::Temporary
+                        && Instant::now() < until
+                        && !self.acker.is_gone() =>
+                {
+                    tokio::time::sleep(HOLD).await;
+                }
+                told => return told,
+            }
+        }
+    }
+}
+
 #[async_trait::async_trait]
 impl Settler for Tag {
     async fn settle(
@@ -174,7 +202,7 @@ impl Settler for Tag {
         }
         let is_release = how == Settlement::Release;
         let is_stored = matches!(how, Settlement::Retry { .. } | Settlement::Dead(_));
-        if let Err(error) = self.store(envelope, &origin, how).await {
+        if let Err(error) = self.store_patiently(envelope, &origin, how).await {
             // At once it would only fail again, and each hand-out counts towards the breaker.
             tokio::spawn(async move {
                 tokio::time::sleep(HOLD).await;
@@ -191,7 +219,7 @@ impl Settler for Tag {
             self.acker.settle(self.tag);
         }
         if is_stored {
-            self.acker.heard(self.tag, &self.queue).await;
+            self.acker.heard(self.tag).await;
         }
         Ok(Settled::Done)
     }

@@ -3,7 +3,7 @@
 //! What a broker answers is `docs/broker.md`; this is how RabbitMQ does it.
 //!
 //! - **Links**: one connection receives and declares, another one publishes; each is made, watched and made again by
-//!   its own [`link`]; what both are is told by one `board`. The client's own recovery is off.
+//!   its own `link`; what both are is told by one `board`. The client's own recovery is off.
 //! - **What has to be there** is remembered by the keeper (`topology`) and made at start, after each reconnect and where
 //!   it is found missing: a quorum queue for each group, bound to an exchange (`shape`, `making`).
 //! - **Publishing** gathers callers into flights, whose confirms are awaited together (`publisher`, `flight`).

@@ -180,6 +180,25 @@ impl Keeper {
         self.make_commons(live, &mut work).await
     }
 
+    /// Binds a queue to where the ladder ends, unless that is done: whoever has declared it need not have.
+    pub(crate) async fn bind_way_back(&self, live: &Live, queue: &str) -> Result<(), BrokerError> {
+        let _one = self.making.lock().await;
+        let mark = format!("{DIRECT} {queue}");
+        if self.has_made(live.epoch, &mark) {
+            return Ok(());
+        }
+        let mut work = Work::new(live);
+        let step = work.desk.bind(queue, DIRECT, queue, FieldTable::default()).await;
+        work.bound(DIRECT, step)?;
+        match work.refused.pop() {
+            None => {
+                self.made(live.epoch, &mark);
+                Ok(())
+            }
+            Some(why) => Err(BrokerError::Refused { why }),
+        }
+    }
+
     /// Makes a rung of the ladder, unless it was made on this connection already.
     pub(crate) async fn make_rung(&self, live: &Live, rung: Rung) -> Result<(), BrokerError> {
         let _one = self.making.lock().await;
@@ -225,12 +244,12 @@ impl Keeper {
         commons.0 == epoch && commons.1.contains(name)
     }
 
-    fn made(&self, epoch: u64, name: &'static str) {
+    fn made(&self, epoch: u64, name: &str) {
         let mut commons = self.commons.lock().unwrap_or_else(PoisonError::into_inner);
         if commons.0 != epoch {
             *commons = (epoch, Default::default());
         }
-        commons.1.insert(name);
+        commons.1.insert(name.to_owned());
     }
 }
 

@@ -28,6 +28,8 @@ use tokio::sync::watch;
 static EPOCHS: AtomicU64 = AtomicU64::new(0);
 /// A quorum queue answers once it has a leader, which takes a while after a start.
 const CONSUME: Duration = Duration::from_secs(15);
+/// Between two tries to send on what has not waited long enough.
+const AGAIN: Duration = Duration::from_secs(5);
 /// An attachment that lasted so long was none of a row of failures.
 const LASTED: Duration = Duration::from_secs(5);
 
@@ -140,7 +142,11 @@ impl Reader {
             Ok(queue) => queue.into(),
             Err(trouble) => return End::Failed(trouble),
         };
-        let acker = Arc::new(Acker::new(channel.clone(), usize::from(self.prefetch)));
+        let name = match short(&queue) {
+            Ok(name) => name,
+            Err(trouble) => return End::Failed(trouble),
+        };
+        let acker = Arc::new(Acker::new(channel.clone(), name, usize::from(self.prefetch)));
         let telling = tokio::spawn({
             let acker = acker.clone();
             async move { acker.run().await }
@@ -159,6 +165,7 @@ impl Reader {
         acker.end();
         if matches!(end, End::Wished) {
             let _ = tokio::time::timeout(STEP, telling).await;
+            acker.ask().await;
             // Not cancelled before: who is active next would get what follows before what is given back.
             let _ = within(STEP, channel.close(200, "done".into())).await;
         }
@@ -309,10 +316,17 @@ impl Hands {
     fn send_on(&self, tag: Tag, received: Received, left: Duration) {
         let (office, acker, queue) = (self.office.clone(), self.acker.clone(), self.queue.clone());
         tokio::spawn(async move {
-            match office.delay(received.envelope, &queue, left).await {
-                Ok(()) => acker.settle(tag.tag),
-                Err(error) => {
-                    tracing::warn!(%error, "a long pause could not go on; it is tried again")
+            loop {
+                match office.delay(received.envelope.clone(), &queue, left).await {
+                    Ok(()) => return acker.settle(tag.tag),
+                    Err(error) => {
+                        tracing::warn!(%error, "a long pause could not go on; it is tried again")
+                    }
+                }
+                // Kept meanwhile: given back, it would be here again at once, one hand-out older.
+                tokio::time::sleep(AGAIN).await;
+                if acker.is_gone() {
+                    return;
                 }
             }
         });

@@ -28,7 +28,7 @@ pub(crate) struct Keeper {
     /// One at a time: what two find missing is told once.
     pub(crate) making: tokio::sync::Mutex<()>,
     /// What is ours in the virtual host, and was made on which connection.
-    pub(crate) commons: Mutex<(u64, HashSet<&'static str>)>,
+    pub(crate) commons: Mutex<(u64, HashSet<String>)>,
     remade: Mutex<Vec<GroupName>>,
     bell: Notify,
 }

@@ -80,6 +80,7 @@ pub(crate) async fn publish(
             tenant: caller.tenant(),
             traceparent: parent.map(str::to_owned),
             idempotency: key,
+            is_ours: true,
             ..Submission::new(KIND).payload(&parcel)?
         };
         return accept(&house, &head.headers, submission).await;

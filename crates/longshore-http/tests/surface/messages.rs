@@ -71,6 +71,16 @@ impl House {
 }
 
 #[tokio::test]
+async fn the_kind_of_the_outbox_is_for_the_server_alone() {
+    let house = House::new().await;
+    let wish = r#"{"kind":"longshore.publish","payload":{"broker":"main","topic":"orders.x","messages":[{"id":"1"}]}}"#;
+    let refused = post(&house.router, "/v1/tasks", wish).await;
+    assert_eq!(refused.status, 400, "{}", refused.json());
+    assert_eq!(refused.json()["errors"][0]["field"], "kind");
+    assert_eq!(house.broker.waiting(&group("audit")).len(), 0);
+}
+
+#[tokio::test]
 async fn a_message_is_published_byte_for_byte_once_the_broker_has_confirmed() {
     let house = House::new().await;
     let body = r#"{"payload": {"n":  1.00}, "key": "c7", "id": "m1", "headers": {"region": "eu"}}"#;

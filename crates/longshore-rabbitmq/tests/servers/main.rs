@@ -43,6 +43,7 @@ longshore_conformance::needy_tests!(needs: rabbitmq::needed, [
     pipeline::an_exchange_deleted_meanwhile_does_not_touch_the_others,
     pipeline::too_large_is_told_before_it_is_sent,
     settling::a_pause_takes_the_next_rung,
+    settling::a_pause_comes_back_to_a_queue_that_somebody_else_has_made,
     settling::a_pause_longer_than_the_ladder_goes_on,
     settling::what_comes_back_to_nobody_is_parked,
     settling::out_of_order_is_acked_too,

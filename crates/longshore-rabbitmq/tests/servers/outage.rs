@@ -40,7 +40,9 @@ pub(crate) async fn a_killed_server_comes_back_with_all_that_was_confirmed() {
     assert_eq!(held.settle(Settlement::Ack).await.unwrap(), Settled::Stale);
     let began = Instant::now();
     let answers = broker.publish(vec![to_group(&group, "away")]).await;
-    assert!(matches!(answers[0], Err(PublishError::Unavailable { .. })), "{answers:?}");
+    // The other connection may not have noticed yet.
+    let away = |error: &PublishError| error.is_temporary();
+    assert!(answers[0].as_ref().is_err_and(away), "{answers:?}");
     assert!(began.elapsed() < Duration::from_secs(10));
     assert!(matches!(received.state(), Subscribed::Lost { .. }), "{:?}", received.state());
     server.restart().unwrap();

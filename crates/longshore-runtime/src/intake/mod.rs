@@ -10,4 +10,4 @@ mod validate;
 
 pub use submission::Submission;
 pub use submit::{Intake, SubmitError};
-pub use validate::{FieldError, MAX_HEADERS, MAX_TAGS, validate};
+pub use validate::{FieldError, MAX_HEADERS, MAX_TAGS, OURS, validate};

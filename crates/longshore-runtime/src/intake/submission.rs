@@ -44,6 +44,8 @@ pub struct Submission {
     pub headers: Vec<(String, String)>,
     /// The task that it repeats; from the server, never from the request.
     pub replay_of: Option<TaskId>,
+    /// It may be of a kind that is for the server alone; from the server, never from the request.
+    pub is_ours: bool,
     /// W3C `traceparent` of the caller.
     pub traceparent: Option<String>,
     /// The request's own name.

@@ -22,6 +22,9 @@ const TIMEOUT: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// Farthest `run_at`, `delay`, `expires_in`, `total_timeout` and `unique.while`: ten years.
 const HORIZON: Duration = Duration::from_secs(3_653 * 86_400);
 
+/// Kinds that begin so do things for the server itself, and nobody else submits or leases them.
+pub const OURS: &str = "longshore.";
+
 /// Header names that mean something to the envelope or to a broker; one that ends in `-` stands for
 /// all that begin so. The `x-` names are RabbitMQ's: arguments of queues, exchanges, consumers and
 /// messages, and what it adds to dead letters.
@@ -134,6 +137,10 @@ pub fn validate(
 }
 
 fn kind_of<'a>(wish: &Submission, registry: &'a Registry, faults: &mut Faults) -> Option<&'a Kind> {
+    if wish.kind.starts_with(OURS) && !wish.is_ours {
+        faults.add("kind", format!("is for the server alone, as all that begin with {OURS} are"));
+        return None;
+    }
     if let Some(kind) = registry.kind(&wish.kind) {
         return Some(kind);
     }

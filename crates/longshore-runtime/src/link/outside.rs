@@ -1,6 +1,7 @@
 //! What workers outside may ask for.
 
 use crate::consumer::Context;
+use crate::intake::OURS;
 use crate::registry::Kind;
 use longshore_core::attempt::TaskError;
 use longshore_core::rule::apply;
@@ -121,7 +122,12 @@ impl Outside {
     }
 
     /// Hands ready tasks out. Dropping the future hands out nothing.
-    pub async fn lease(&self, asked: Asked) -> Result<Vec<Leased>, StoreError> {
+    pub async fn lease(&self, mut asked: Asked) -> Result<Vec<Leased>, StoreError> {
+        // What the server does itself is nobody's to take.
+        if asked.kinds.iter().any(|kind| kind.as_str().starts_with(OURS)) {
+            let others = asked.kinds.iter().filter(|kind| !kind.as_str().starts_with(OURS));
+            asked.kinds = others.cloned().collect();
+        }
         let cx = &self.context;
         let drain = self.note(&asked).await?;
         if drain {

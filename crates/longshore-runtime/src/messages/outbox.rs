@@ -136,15 +136,19 @@ async fn relay(parcel: Parcel, brokers: Brokers) -> Result<(), HandlerError> {
         .ok_or_else(|| HandlerError::dependency(format!("there is no broker {name}")))?;
     let outgoing = messages.into_iter().map(|message| message.outgoing(&topic));
     let answers = broker.publish(outgoing.collect::<Result<_, _>>()?).await;
-    // One that can never succeed is told before others that may.
+    // As long as one may still succeed, it is tried again: only what is left then is hopeless.
     let failed = answers.into_iter().filter_map(Result::err);
-    match failed.max_by_key(|error| matches!(error, PublishError::TooLarge { .. })) {
+    match failed.min_by_key(|error| matches!(error, PublishError::TooLarge { .. })) {
         None => Ok(()),
-        Some(error) => Err(failure(&error)),
+        Some(error) => {
+            // Its own words may name what only operators are to see.
+            tracing::debug!(broker = name, %error, "the outbox waits for a broker");
+            Err(failure(&name, &error))
+        }
     }
 }
 
-fn failure(error: &PublishError) -> HandlerError {
+fn failure(broker: &str, error: &PublishError) -> HandlerError {
     let class = match error {
         PublishError::TooLarge { .. } => FaultClass::BadData,
         PublishError::Unconfirmed { .. } | PublishError::Nacked { .. } => FaultClass::Transient,
@@ -155,5 +159,17 @@ fn failure(error: &PublishError) -> HandlerError {
         | PublishError::Refused { .. }
         | PublishError::Closed => FaultClass::Dependency,
     };
-    HandlerError::new(class, error.to_string())
+    let message = match error {
+        PublishError::Unroutable { .. } | PublishError::TooLarge { .. } => error.to_string(),
+        PublishError::Unconfirmed { .. } => format!("the broker {broker} did not confirm in time"),
+        PublishError::Nacked { .. } => format!("the broker {broker} did not take it"),
+        PublishError::Blocked { .. } => format!("the broker {broker} takes nothing in"),
+        PublishError::Unavailable { .. } | PublishError::Closed => {
+            format!("the broker {broker} is unavailable")
+        }
+        PublishError::Refused { .. } => {
+            format!("the broker {broker} refuses; its log can tell why")
+        }
+    };
+    HandlerError::new(class, message)
 }

@@ -10,6 +10,7 @@ use longshore_core::broker::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 /// Between two tries to subscribe, doubled up to the longest. A change of the link ends it early.
@@ -179,11 +180,14 @@ async fn consume(
         if let Some(brake) = cx.brake() {
             tokio::select! {
                 () = stopping(cx, life) => return Ended::Stopping,
+                () = obeyed(&mut paused, deliveries) => continue,
                 () = sleep(brake) => {}
             }
         }
         let slot = tokio::select! {
+            biased;
             () = stopping(cx, life) => return Ended::Stopping,
+            () = obeyed(&mut paused, deliveries) => continue,
             slot = cx.slots.clone().acquire_owned() => match slot {
                 Ok(slot) => slot,
                 Err(_) => return Ended::Stopping, // they are never closed
@@ -193,10 +197,14 @@ async fn consume(
         let most = 1 + cx.slots.available_permits();
         let look = if deliveries.state() == Subscribed::Confirmed { LOOK.1 } else { LOOK.0 };
         let received = tokio::select! {
+            // Nothing is begun once it was stopped or paused.
+            biased;
             () = stopping(cx, life) => return Ended::Stopping,
-            Ok(()) = paused.changed() => {
+            changed = paused.changed() => {
                 let pause = *paused.borrow_and_update();
-                if pause { deliveries.pause().await } else { deliveries.resume().await }
+                if changed.is_ok() {
+                    obey(pause, deliveries).await;
+                }
                 continue;
             }
             changed = cx.broker.link_changed(link.version) => {
@@ -224,6 +232,19 @@ async fn consume(
             round.begin(attempt::run(delivery, slot, cx.clone(), round.stop.clone()));
         }
     }
+}
+
+/// Returns once it was paused or resumed, and the broker knows.
+async fn obeyed(paused: &mut watch::Receiver<bool>, deliveries: &dyn Deliveries) {
+    if paused.changed().await.is_err() {
+        return std::future::pending().await; // nobody can any more
+    }
+    let pause = *paused.borrow_and_update();
+    obey(pause, deliveries).await;
+}
+
+async fn obey(pause: bool, deliveries: &dyn Deliveries) {
+    if pause { deliveries.pause().await } else { deliveries.resume().await }
 }
 
 /// Shows how the subscription is.

@@ -62,7 +62,13 @@ async fn a_policy_that_the_broker_cannot_keep_is_refused_and_everything_else_goe
     let one = status.iter().find(|one| one.name == "consumer.shipping").unwrap();
     assert!(!one.ready && one.reason.as_ref().unwrap().contains("retry"), "{one:?}");
     assert!(house.broker.inspect(&group("shipping")).await.is_err(), "nothing was declared");
-    assert_eq!(house.engine.phase(), Phase::Ready);
+    // It is said a moment after everything has started.
+    let ready = async {
+        while house.engine.phase() != Phase::Ready {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), ready).await.expect("it must come");
 }
 
 #[tokio::test]

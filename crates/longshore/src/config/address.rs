@@ -53,6 +53,11 @@ pub(super) fn url(text: &str, sources: &Sources) -> Result<Address, String> {
 pub(crate) fn shown(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    // A password with one of these in it should have been escaped; it is hidden all the same.
+    let end = match rest[end..].rfind('@') {
+        Some(at) if !scheme.starts_with("http") => end + at + 1,
+        _ => end,
+    };
     let (authority, tail) = rest.split_at(end);
     match authority.rsplit_once('@') {
         Some((user, host)) => {
@@ -128,5 +133,6 @@ mod tests {
     fn the_password_of_a_url_is_not_shown() {
         assert_eq!(shown("https://me:pw@host/a@b"), "https://me:***@host/a@b");
         assert_eq!(shown("https://host/a@b"), "https://host/a@b");
+        assert_eq!(shown("amqp://me:p/w?x@host/%2f"), "amqp://me:***@host/%2f", "not escaped");
     }
 }

@@ -49,7 +49,11 @@ impl From<LinkReport> for Link {
         let since = Timestamp(SystemClock.now().0.saturating_sub(ago));
         let state = report.state.word();
         let server = match report.state {
-            LinkState::Up { server } => Some(server),
+            // Where it is stays in the log.
+            LinkState::Up { server } => match server.split_once(", ") {
+                Some((_, which)) => Some(which.to_owned()),
+                None => Some(server),
+            },
             _ => None,
         };
         let (reconnects, unconfirmed) = (report.reconnects, report.unconfirmed);
