@@ -4,9 +4,10 @@
 //! recovery is the store's. What waits for a slot is in this process's hand, and nobody else's.
 
 use super::carrier::{Carrier, Hand, Line};
+use super::group;
 use crate::consumer::{Context, Slot, fetch};
 use longshore_core::broker::{
-    Deliveries, Delivery, GroupName, Settlement, Subscription, What, header,
+    Deliveries, Delivery, GroupName, Settlement, Subscribed, Subscription, What, header,
 };
 use longshore_core::store::{ErrorClass, Hold, Open, Opened, StoreError};
 use longshore_core::{KindName, QueueName, TaskId, failpoint};
@@ -22,6 +23,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const AGAIN: Duration = Duration::from_secs(2);
 /// How long it is waited for room under a limit, at the least and at the most: whoever ends elsewhere tells nobody.
 const ROOM: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+/// So often in a row the broker must have something ready and hand out nothing.
+const DEAF: u32 = 2;
 /// How long it may take to get what was handed out already, to give it back.
 const LEFT: Duration = Duration::from_millis(10);
 
@@ -92,10 +95,21 @@ impl Receiver {
     async fn consume(&self, deliveries: &mut dyn Deliveries, opening: &TaskTracker) {
         let cx = &self.carrier.cx;
         let mut blocked = cx.executor.blocked();
+        let mut deaf = 0;
         loop {
             let received = deliveries.receive(self.prefetch.get());
+            let received = tokio::time::timeout(self.carrier.lost_after * 2, received);
             let Some(received) = self.stop.run_until_cancelled(received).await else { return };
-            eprintln!("DEBUG received {} {:?}", received.len(), deliveries.state());
+            let Ok(received) = received else {
+                deaf = if self.is_deaf(deliveries).await { deaf + 1 } else { 0 };
+                if deaf == DEAF {
+                    let ((queue, kind), broker) = (&self.line, &*self.carrier.name);
+                    tracing::warn!(%queue, %kind, broker, "the broker has tasks and hands out none: subscribing anew");
+                    return;
+                }
+                continue;
+            };
+            deaf = 0;
             if received.is_empty() {
                 return;
             }
@@ -110,12 +124,24 @@ impl Receiver {
                 let Some(slots) = self.stop.run_until_cancelled(turn).await else {
                     return release(waiting).await;
                 };
-                eprintln!("DEBUG slots {} of {}", slots.len(), waiting.len());
                 let rest = waiting.split_off(slots.len().min(waiting.len()));
                 let batch = std::mem::replace(&mut waiting, rest);
                 opening.spawn(self.clone().open(batch, slots));
             }
         }
+    }
+
+    /// Whether the broker has something ready, and does not hand it out although nothing is in this process's hand: one
+    /// whose queue was deleted and made again at once may think that it has.
+    async fn is_deaf(&self, deliveries: &dyn Deliveries) -> bool {
+        let carrier = &*self.carrier;
+        if deliveries.state() != Subscribed::Confirmed || !carrier.is_empty_handed(&self.line) {
+            return false;
+        }
+        let (queue, kind) = &self.line;
+        let Ok(group) = group::name(queue, kind) else { return false };
+        let asked = self.stop.run_until_cancelled(carrier.broker.inspect(&group)).await;
+        matches!(asked, Some(Ok(stats)) if stats.ready > 0)
     }
 
     /// Picks those that name a task.
@@ -231,12 +257,10 @@ impl Receiver {
             }
         }
         fetch::begin(leased, slots, &cx.live.now(), cx, &self.attempts);
-        eprintln!("DEBUG opened {} kept {}", over.len(), kept.len());
         let acks = over.into_iter().map(|one| async move {
             settle(one.delivery, Settlement::Ack).await;
         });
         futures_util::future::join_all(acks).await;
-        eprintln!("DEBUG acked");
         (kept, after)
     }
 }

@@ -73,6 +73,19 @@ async fn what_was_in_a_deleted_group_is_published_again() {
 }
 
 #[tokio::test]
+async fn a_subscription_that_gets_nothing_is_made_again() {
+    let calls = Calls::default();
+    let house = House::of([calls.kind("work")]);
+    house.is_carried().await;
+    let id = house.submit("work").await;
+    house.succeed(&[id]).await;
+    house.broker.deafen(&group("work"));
+    let ids = house.submit_many("work", 5).await;
+    house.succeed(&ids).await;
+    assert_eq!((calls.count(), house.metric("relayed_total")), (6, 6));
+}
+
+#[tokio::test]
 async fn while_something_is_in_hand_nothing_counts_as_lost() {
     let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
     let held = gate.clone();

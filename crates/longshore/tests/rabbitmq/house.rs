@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Far above what anything here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The broker's queue.
 pub(crate) const QUEUE: &str = "ls.tasks/mail/invoice.send";
@@ -90,14 +90,6 @@ pub(crate) async fn succeed(service: &Service, ids: &[TaskId]) {
         let (tenant, store) = (TenantName::default(), engine.store());
         let ended = engine.hub().wait(&**store, tenant, *id, PATIENCE).await;
         let task = ended.expect("it serves").expect("it is there");
-        if !task.state.is_end() {
-            let broker = engine.brokers().get("main").unwrap();
-            eprintln!("DEBUG {:?} {:?}", broker.inspect(&group()).await, broker.link());
-            eprintln!("DEBUG carried {:?}", store.carried(&queue()).await.map(|c| c.len()));
-            for line in engine.telemetry().encode().lines() {
-                if line.contains("carriage") || line.contains("component_ready") || line.contains("longshore_broker") || line.contains("longshore_tasks{") { eprintln!("DEBUG {line}"); }
-            }
-        }
         assert_eq!(task.state, State::Success, "{id}");
     }
 }
