@@ -126,6 +126,18 @@ async fn a_reload_lets_a_broker_carry_a_queue_and_takes_it_back() {
 }
 
 #[tokio::test]
+async fn topics_of_the_store_itself_can_carry() {
+    let (dir, main) = (tempfile::tempdir().expect("a folder"), ModelBroker::default());
+    let builder = builder(dir.path(), &main).broker("own", "embedded:").carrier("mail", "own");
+    let service = builder.start().await.expect("it starts");
+    carried(&service, Some("own")).await;
+    let ids = submit(&service, 20).await;
+    succeed(&service, &ids).await;
+    assert_eq!(relayed(&service), 20);
+    service.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
 async fn a_broker_that_there_is_not_refuses_the_start() {
     let (dir, broker) = (tempfile::tempdir().expect("a folder"), ModelBroker::default());
     let sources = sources(dir.path(), "queues:\n  mail: { carrier: mian }");
