@@ -1,28 +1,24 @@
 //! Takes back in what a broker carried: the tasks of one kind of one queue, as far as there are slots.
 //!
-//! The envelope is acknowledged once the opening is stored, or when the store says that it is not needed: from there on
-//! recovery is the store's. What waits for a slot is in this process's hand, and nobody else's.
+//! The envelope is acknowledged once the [opening](super::opening) is stored, or when the store says that it is not
+//! needed: from there on recovery is the store's. What waits for a slot is in this process's hand, and nobody else's.
 
-use super::carrier::{Carrier, Hand, Line};
+use super::carrier::{Carrier, Line};
 use super::group;
-use crate::consumer::{Context, Slot, fetch};
+use super::opening::{Carried, release, settle};
+use crate::consumer::{Context, fetch};
 use longshore_core::broker::{
     Deliveries, Delivery, GroupName, Settlement, Subscribed, Subscription, What, header,
 };
-use longshore_core::store::{ErrorClass, Hold, Open, Opened, StoreError};
-use longshore_core::{KindName, QueueName, TaskId, failpoint};
+use longshore_core::{QueueName, TaskId};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Pause after a failure, doubled up to the longest.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// Between two tries to subscribe. A change of the link ends it early.
 const AGAIN: Duration = Duration::from_secs(2);
-/// How long it is waited for room under a limit, at the least and at the most: whoever ends elsewhere tells nobody.
-const ROOM: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 /// So often in a row the broker must have something ready and hand out nothing.
 const DEAF: u32 = 2;
 /// How long it may take to get what was handed out already, to give it back.
@@ -37,13 +33,6 @@ pub(super) struct Receiver {
     pub(super) prefetch: NonZeroUsize,
     pub(super) stop: CancellationToken,
     pub(super) attempts: TaskTracker,
-}
-
-/// A delivery whose task waits to be opened.
-struct Carried {
-    id: TaskId,
-    delivery: Delivery,
-    _hand: Hand,
 }
 
 impl Receiver {
@@ -152,7 +141,7 @@ impl Receiver {
             match named.and_then(|id| id.parse().ok()) {
                 Some(id) => {
                     let hand = self.carrier.hand(&self.line);
-                    carried.push(Carried { id: TaskId(id), delivery, _hand: hand });
+                    carried.push(Carried { id: TaskId(id), delivery, hand });
                 }
                 None => {
                     let broker = &*self.carrier.name;
@@ -162,127 +151,6 @@ impl Receiver {
             }
         }
         carried
-    }
-
-    /// Opens the tasks, begins those that are held now, and acknowledges what is not needed any more. What the queue's
-    /// bounds hold up stays in hand, and so does everything while the store is away.
-    async fn open(self, mut batch: Vec<Carried>, mut slots: Vec<Slot>) {
-        let cx = self.carrier.cx.clone();
-        let (mut pause, mut room) = (PAUSE.0, ROOM.0);
-        loop {
-            // No more than can be begun.
-            let mut rest = batch.split_off(slots.len().min(batch.len()));
-            let wait = match cx.store.open(self.want(&batch)).await {
-                Ok(opened) => {
-                    pause = PAUSE.0;
-                    let (kept, after) = self.begin(batch, opened, slots).await;
-                    batch = kept;
-                    if batch.is_empty() {
-                        Duration::ZERO
-                    } else {
-                        let wait = after.unwrap_or(room).clamp(ROOM.0, ROOM.1);
-                        room = (room * 2).min(ROOM.1);
-                        wait
-                    }
-                }
-                Err(error) if error.class() == ErrorClass::Final => {
-                    cx.fatal.send_replace(Some(error));
-                    return;
-                }
-                Err(error) => {
-                    self.tell(&error);
-                    drop(slots);
-                    let wait = pause;
-                    pause = (pause * 2).min(PAUSE.1);
-                    wait
-                }
-            };
-            batch.append(&mut rest);
-            if batch.is_empty() {
-                return;
-            }
-            let again = async {
-                tokio::time::sleep(wait).await;
-                cx.slots_of(&self.line.0).take_at_most(batch.len()).await
-            };
-            match self.stop.run_until_cancelled(again).await {
-                Some(taken) => slots = taken,
-                None => return release(batch).await,
-            }
-        }
-    }
-
-    fn tell(&self, error: &StoreError) {
-        let (queue, kind) = &self.line;
-        tracing::warn!(%queue, %kind, %error, "opening failed, will be tried again");
-    }
-
-    fn want(&self, batch: &[Carried]) -> Open {
-        let Carrier { cx, .. } = &*self.carrier;
-        let (queue, kind) = &self.line;
-        let set = cx.live.now().settings(queue);
-        Open {
-            ids: batch.iter().map(|carried| carried.id).collect(),
-            queue: queue.clone(),
-            worker: cx.worker.clone(),
-            hold: hold_of(kind, cx),
-            limit: set.limit,
-            rate: set.rate,
-        }
-    }
-
-    /// Returns what has to be opened once more, and when that may be, if it is known.
-    async fn begin(
-        &self,
-        batch: Vec<Carried>,
-        opened: Vec<Opened>,
-        slots: Vec<Slot>,
-    ) -> (Vec<Carried>, Option<Duration>) {
-        // An injected error has no meaning here: what was handed out must be run.
-        let _ = failpoint::pass("consumer.claimed");
-        let cx = &self.carrier.cx;
-        let (mut kept, mut over, mut leased, mut after) =
-            (Vec::new(), Vec::new(), Vec::new(), None);
-        for (carried, opened) in batch.into_iter().zip(opened) {
-            match opened {
-                Opened::Leased(task) => {
-                    leased.push(*task);
-                    over.push(carried);
-                }
-                Opened::Held | Opened::Over | Opened::NotReady => over.push(carried),
-                Opened::NoRoom { after: known } => {
-                    after = after.or(known);
-                    kept.push(carried);
-                }
-            }
-        }
-        fetch::begin(leased, slots, &cx.live.now(), cx, &self.attempts);
-        let acks = over.into_iter().map(|one| async move {
-            settle(one.delivery, Settlement::Ack).await;
-        });
-        futures_util::future::join_all(acks).await;
-        (kept, after)
-    }
-}
-
-/// How a task of that kind is held by this process.
-fn hold_of(kind: &KindName, cx: &Context) -> Hold {
-    let now = cx.live.now();
-    let handler = now.registry.kind(kind.as_str()).and_then(|kind| kind.handler.clone());
-    let is_outside = handler.is_some_and(|handler| handler.runs_outside());
-    if cx.hold == Hold::Process && is_outside { Hold::Beside } else { cx.hold }
-}
-
-/// Tells the broker. One that it does not hear comes again, and the store knows it then.
-async fn settle(delivery: Delivery, how: Settlement) {
-    if let Err(error) = delivery.settle(how).await {
-        tracing::debug!(%error, "an envelope was not settled; it comes again");
-    }
-}
-
-async fn release(batch: Vec<Carried>) {
-    for carried in batch {
-        settle(carried.delivery, Settlement::Release).await;
     }
 }
 

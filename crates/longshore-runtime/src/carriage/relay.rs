@@ -80,6 +80,7 @@ impl Relay {
 
     /// Relays until it is stopped. What is being published is noted first.
     pub(super) async fn run(mut self) {
+        self.carrier.cx.telemetry.relayed(&self.queue, 0); // shown from the start
         let mut pause = PAUSE.0;
         while !self.stop.is_cancelled() {
             match self.step().await {
