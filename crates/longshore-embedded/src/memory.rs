@@ -10,7 +10,7 @@ use longshore_core::rescue::Runs;
 use longshore_core::{State, TaskId, Token};
 use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Pseudo-states of the counters.
@@ -67,6 +67,10 @@ pub(crate) struct Memory {
     pub(crate) held: HashMap<i64, Held>,
     pub(crate) paused: HashSet<(u8, NameId)>,
     pub(crate) carriers: HashSet<NameId>,
+    /// What brokers have and nobody has opened, by (queue, kind): places.
+    pub(crate) carried: BTreeMap<(NameId, NameId), BTreeSet<i64>>,
+    /// Queues in which something may be relayed that could not be before this transaction.
+    pub(crate) marked: HashSet<NameId>,
     pub(crate) lanes: Lanes,
     /// Parents that are waited for, over all children.
     pub(crate) edges: i64,
@@ -119,6 +123,7 @@ impl Memory {
         self.paused = set("SELECT scope, name FROM pauses")?;
         self.carriers =
             set("SELECT 0, queue FROM carriers")?.into_iter().map(|(_, queue)| queue).collect();
+        self.load_carried(db)?;
         let one = |sql| db.query_row(sql, [], |row| row.get::<_, Option<i64>>(0));
         self.edges = one("SELECT count(*) FROM edges")?.unwrap_or(0);
         self.next_due =
@@ -130,6 +135,39 @@ impl Memory {
             .query_row("SELECT seal FROM audit ORDER BY number DESC LIMIT 1", [], |row| row.get(0))
             .optional()?;
         self.load_held(db, now)
+    }
+
+    fn load_carried(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        self.marked.clear();
+        self.carried.clear();
+        let mut select = db.prepare(
+            "SELECT tasks.queue, tasks.kind, seq FROM outbox JOIN tasks USING (seq) WHERE relayed = 1",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let line = self.carried.entry((row.get(0)?, row.get(1)?)).or_default();
+            line.insert(row.get(2)?);
+        }
+        Ok(())
+    }
+
+    /// A broker has it.
+    pub(crate) fn note_carried(&mut self, sort: Sort, seq: i64) {
+        self.carried.entry((sort.queue, sort.kind)).or_default().insert(seq);
+    }
+
+    /// No broker has it any more, as far as is known.
+    pub(crate) fn forget_carried(&mut self, sort: Sort, seq: i64) {
+        if let Some(line) = self.carried.get_mut(&(sort.queue, sort.kind))
+            && line.remove(&seq)
+        {
+            self.marked.insert(sort.queue); // the window has room for another one
+        }
+    }
+
+    /// How many of a queue's kind a broker has.
+    pub(crate) fn carried_of(&self, queue: NameId, kind: NameId) -> usize {
+        self.carried.get(&(queue, kind)).map_or(0, BTreeSet::len)
     }
 
     fn load_held(&mut self, db: &Connection, now: Duration) -> rusqlite::Result<()> {

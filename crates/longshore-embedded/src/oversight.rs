@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// Reads what operators have set.
 pub(crate) fn controls(db: &Connection, names: &Names) -> rusqlite::Result<Controls> {
-    let _view = db.unchecked_transaction()?; // one view of both tables
+    let _view = db.unchecked_transaction()?; // one view of all tables
     let mut controls = Controls::default();
     let mut pauses = db.prepare_cached("SELECT scope, name FROM pauses")?;
     let mut rows = pauses.query([])?;
@@ -29,6 +29,11 @@ pub(crate) fn controls(db: &Connection, names: &Names) -> rusqlite::Result<Contr
     while let Some(row) = rows.next()? {
         let settings = read_settings(row.get_ref(1)?.as_str()?)?;
         controls.queues.insert(names.queue(row.get(0)?)?, settings);
+    }
+    let mut carriers = db.prepare_cached("SELECT queue, carrier FROM carriers")?;
+    let mut rows = carriers.query([])?;
+    while let Some(row) = rows.next()? {
+        controls.carriers.insert(names.queue(row.get(0)?)?, row.get(1)?);
     }
     Ok(controls)
 }

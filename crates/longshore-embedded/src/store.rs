@@ -12,13 +12,16 @@ use crate::workers::Known;
 use crate::writer::{self, Inbox, Job, Reply};
 use async_trait::async_trait;
 use longshore_core::store::{
-    Act, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, ErrorClass, Extend, Filter,
-    Fired, Firing, Hold, Intake, LeaseState, Leased, Leases, Lifecycle, Marked, Moved, Opened,
-    Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention, Schedule, Schedules,
-    StoreError, TaskQuery, Term, Upkeep, Work,
+    Act, Acted, AuditLine, Carriage, Carried, Claim, Condition, Controls, Count, Ending,
+    ErrorClass, Extend, Filter, Fired, Firing, Intake, LeaseRef, LeaseState, Leased, Leases,
+    Lifecycle, MarkRef, Moved, Open, Opened, Outbox, Oversight, Page, Pruned, QueueAge, Recorded,
+    Refused, Relay, Result, Retention, Schedule, Schedules, StoreError, TaskQuery, Term, Upkeep,
+    Work,
 };
-use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{Attempt, Clock, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
+use longshore_core::task::{Accepted, Idempotency};
+use longshore_core::{
+    Attempt, Clock, NewTask, QueueName, Task, TaskId, TenantName, Timestamp, Valid,
+};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -94,17 +97,28 @@ impl EmbeddedStore {
     }
 }
 
-/// A claim that is waited for. Dropped with an answer on its way, it gives back what it was handed.
-struct Pending<'a> {
-    answer: oneshot::Receiver<Result<Vec<Leased>>>,
+/// A request for work that is waited for. Dropped with an answer on its way, it gives back what it was handed.
+struct Pending<'a, T> {
+    answer: oneshot::Receiver<Result<Vec<T>>>,
     inbox: &'a Inbox,
+    lease: fn(&T) -> Option<LeaseRef>,
 }
 
-impl Drop for Pending<'_> {
+impl<T> Pending<'_, T> {
+    /// What comes later than that is given back.
+    async fn answered(mut self, until: Instant) -> Result<Vec<T>> {
+        match tokio::time::timeout_at(until, &mut self.answer).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(Inbox::unanswered())),
+            Err(_) => Err(StoreError::Deadline { waited: DEADLINE }),
+        }
+    }
+}
+
+impl<T> Drop for Pending<'_, T> {
     fn drop(&mut self) {
         self.answer.close();
-        let Ok(Ok(leased)) = self.answer.try_recv() else { return };
-        let leases = leased.into_iter().map(|leased| leased.lease).collect();
+        let Ok(Ok(given)) = self.answer.try_recv() else { return };
+        let leases = given.iter().filter_map(self.lease).collect();
         let (reply, _) = oneshot::channel();
         if let Err(job) = self.inbox.push(Job::GiveBack { leases, reply }) {
             job.fail(StoreError::Closed); // then they are taken back at the next boot
@@ -156,16 +170,19 @@ impl Work for EmbeddedStore {
     async fn claim(&self, claim: Claim) -> Result<Vec<Leased>> {
         let (reply, answer) = oneshot::channel();
         let until = Instant::now() + claim.wait.min(LONGEST_WAIT) + DEADLINE;
-        let mut pending = Pending { answer, inbox: &self.inbox };
+        let lease = |leased: &Leased| Some(leased.lease);
+        let pending = Pending { answer, inbox: &self.inbox, lease };
         self.inbox.enter(Job::Claim { claim, reply }, until).await?;
-        match tokio::time::timeout_at(until, &mut pending.answer).await {
-            Ok(answer) => answer.unwrap_or_else(|_| Err(Inbox::unanswered())),
-            Err(_) => Err(StoreError::Deadline { waited: DEADLINE }), // whatever comes yet is given back
-        }
+        pending.answered(until).await
     }
 
-    async fn open(&self, ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Result<Vec<Opened>> {
-        self.ask(|reply| Job::Open { ids, worker, hold, reply }).await
+    async fn open(&self, want: Open) -> Result<Vec<Opened>> {
+        let (reply, answer) = oneshot::channel();
+        let until = Instant::now() + DEADLINE;
+        let pending = Pending { answer, inbox: &self.inbox, lease: Opened::lease };
+        let want = Box::new(want);
+        self.inbox.enter(Job::Open { want, reply }, until).await?;
+        pending.answered(until).await
     }
 
     async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>> {
@@ -195,13 +212,34 @@ impl Upkeep for EmbeddedStore {
         let keep = keep.clone();
         self.ask(|reply| Job::Prune { keep, reply }).await
     }
+}
 
-    async fn outbox(&self, limit: usize) -> Result<Vec<Marked>> {
-        self.ask(|reply| Job::Outbox { limit, reply }).await
+#[async_trait]
+impl Carriage for EmbeddedStore {
+    async fn outbox(&self, want: Relay) -> Result<Outbox> {
+        let until = Instant::now() + want.wait.min(LONGEST_WAIT);
+        let bell = self.inbox.bells.of(&want.queue);
+        loop {
+            let mut rung = std::pin::pin!(bell.notified());
+            rung.as_mut().enable();
+            let outbox = self.ask(|reply| Job::Outbox { want: want.clone(), reply }).await?;
+            if !outbox.marks.is_empty() || tokio::time::timeout_at(until, rung).await.is_err() {
+                return Ok(outbox);
+            }
+        }
     }
 
-    async fn relayed(&self, carried: Vec<Seq>) -> Result<()> {
-        self.ask(|reply| Job::Relayed { carried, reply }).await
+    async fn relayed(&self, marks: Vec<MarkRef>) -> Result<()> {
+        self.ask(|reply| Job::Relayed { marks, reply }).await
+    }
+
+    async fn carried(&self, queue: &QueueName) -> Result<Vec<Carried>> {
+        let queue = queue.clone();
+        self.ask(|reply| Job::Carried { queue, reply }).await
+    }
+
+    async fn lost(&self, marks: Vec<MarkRef>) -> Result<usize> {
+        self.ask(|reply| Job::Lost { marks, reply }).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! A file that has lost a part of some tasks goes on with the others.
 
 use longshore_core::store::{
-    Act, ActKind, Claim, Hold, Intake, Leased, Lifecycle, Opened, TaskQuery, Want, Work,
+    Act, ActKind, Claim, Hold, Intake, Leased, Lifecycle, Open, Opened, TaskQuery, Want, Work,
 };
 use longshore_core::{KindName, NewTask, Payload, QueueName, State, Task, TaskId};
 use longshore_core::{TenantName, Valid};
@@ -109,7 +109,15 @@ async fn a_damaged_task_that_is_reopened_is_set_aside_again() {
 async fn a_damaged_task_that_a_broker_carried_is_over() {
     let (dir, all) = damaged(vec![large()], "DELETE FROM bodies").await;
     let store = open(dir.path());
-    let opened = store.open(vec![all[0]], "w".into(), Hold::Process).await.expect("open answers");
+    let opening = Open {
+        ids: vec![all[0]],
+        queue: QueueName::default(),
+        worker: "w".into(),
+        hold: Hold::Process,
+        limit: None,
+        rate: None,
+    };
+    let opened = store.open(opening).await.expect("open answers");
     assert_eq!(opened, [Opened::Over]);
     assert_eq!(task(&store, all[0]).await.state, State::Failed);
 }

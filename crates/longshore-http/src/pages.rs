@@ -86,6 +86,7 @@ pub static PAGES: &[Page] = &[
     page!(Reference, "broker", "What a broker does"),
     page!(Explanation, "promises", "Promises"),
     page!(Explanation, "crash-windows", "Crash windows"),
+    page!(Explanation, "carriage", "Carriage: a broker hands the tasks out"),
     page!(Explanation, "suspects", "Suspects, crashes and stuck handlers"),
     page!(Explanation, "threads", "Threads"),
     page!(Explanation, "benchmarks", "Benchmarks"),

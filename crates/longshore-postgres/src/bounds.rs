@@ -11,6 +11,7 @@ use longshore_core::bucket::Bucket;
 use longshore_core::queue::Rate;
 use longshore_core::store::Want;
 use std::time::Duration;
+use tokio_postgres::Row;
 
 /// Begins a transaction.
 pub(crate) async fn begin(link: &Link) -> Result<(), Trouble> {
@@ -44,12 +45,22 @@ impl Bound {
         let lock = async { Ok(link.client().query(&lock, &number).await?) };
         let read = async { Ok(link.client().query_one(&read, &asked).await?) };
         let (_, _, row) = try_join3(begin(link), lock, read).await?;
+        Self::read(&row, limit, want.rate, now)
+    }
+
+    /// Reads what a [look](LOOK) has found.
+    pub(crate) fn read(
+        row: &Row,
+        limit: Option<i64>,
+        rate: Option<Rate>,
+        now: Timestamp,
+    ) -> Result<Self, Trouble> {
         let running: i64 = row.try_get(0)?;
         let spent: Option<i64> = row.try_get(1)?;
         let bucket = spent.map_or_else(Bucket::default, Bucket::spent_until);
         Ok(Self {
             left: limit.map_or(i64::MAX, |limit| limit - running),
-            rate: want.rate.map(|rate| (rate, bucket)),
+            rate: rate.map(|rate| (rate, bucket)),
             now: now.0.saturating_mul(1_000),
         })
     }
@@ -69,6 +80,7 @@ impl Bound {
 
     /// Counts what is handed out.
     pub(crate) fn take(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(i64::try_from(count).unwrap_or(i64::MAX));
         if let Some((rate, bucket)) = &mut self.rate {
             bucket.take(*rate, self.now, count);
         }
@@ -86,7 +98,7 @@ INSERT INTO rates(queue, spent) VALUES ($1, $2)
 ON CONFLICT (queue) DO UPDATE SET spent = excluded.spent";
 
 /// How many run, as far as that matters, and what is spent of the rate.
-const LOOK: &str = "
+pub(crate) const LOOK: &str = "
 SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE $2::int8 IS NOT NULL AND queue = $1 AND state = 2 LIMIT $2)
             AS running),
        (SELECT spent FROM rates WHERE queue = $1)";

@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     waiting: Mutex<Waiting>,
+    /// Those who wait for marks of a carried queue.
+    marks: Mutex<HashMap<QueueName, Arc<Notify>>>,
     /// Queues that others have to be told of.
     dirty: Mutex<BTreeSet<String>>,
     /// Rings when there is something to tell.
@@ -181,9 +183,23 @@ impl Hub {
     }
 
     fn call(&self, queue: &str) {
+        self.ring_marks(queue);
         let mut waiting = self.lock();
         waiting.ring();
         waiting.call(queue);
+    }
+
+    fn bells(&self) -> MutexGuard<'_, HashMap<QueueName, Arc<Notify>>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring_marks(&self, queue: &str) {
+        self.bells().iter().filter(|(name, _)| name.as_str() == queue).for_each(ring);
+    }
+
+    /// Returns what rings when there may be marks of a queue. Listen before you look.
+    pub(crate) fn marks(&self, queue: &QueueName) -> Arc<Notify> {
+        self.bells().entry(queue.clone()).or_default().clone()
     }
 
     /// Returns how often somebody was rung for; [`note_vain`](Self::note_vain) is told what it was before the look.
@@ -210,6 +226,7 @@ impl Hub {
 
     /// Wakes those of this process who wait for a queue under a limit.
     pub(crate) fn tell_of_room(&self, queue: &str) {
+        self.ring_marks(queue);
         let mut waiting = self.lock();
         waiting.ring();
         let waits = |waiter: &&mut Waiter| waiter.sought.is_bounded() && waiter.sought.is_in(queue);
@@ -219,6 +236,7 @@ impl Hub {
     /// Wakes everybody of this process.
     pub(crate) fn wake_all(&self) {
         self.lines.doubt_all();
+        self.bells().iter().for_each(ring);
         let mut waiting = self.lock();
         waiting.ring();
         for waiter in waiting.claims.values_mut() {
@@ -301,6 +319,10 @@ impl Hub {
         }
         pairs.into_iter().unzip()
     }
+}
+
+fn ring((_, bell): (&QueueName, &Arc<Notify>)) {
+    bell.notify_waiters();
 }
 
 /// Stands for all queues; no queue can be named so.

@@ -7,11 +7,11 @@ use crate::tasks::{Desk, Done, PruneCursor};
 use async_trait::async_trait;
 use longshore_core::failpoint;
 use longshore_core::store::{
-    Act, Ending, Extend, Fired, Firing, Hold, KnownKind, LeaseRef, LeaseState, Marked, Moved,
+    Act, Ending, Extend, Fired, Firing, KnownKind, LeaseRef, LeaseState, MarkRef, Moved, Open,
     Opened, Pruned, Recorded, Refused, Retention, Schedule, SeenWorker, Term, Told, Worker,
 };
-use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{NewTask, TaskId, TenantName, Timestamp, Valid, Verdict};
+use longshore_core::task::{Accepted, Idempotency};
+use longshore_core::{NewTask, TenantName, Timestamp, Valid, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,11 +73,8 @@ jobs! {
     PurgeOn { act: Act, below: i64 } -> Done = |job, desk| desk.purge_on(&job.act, job.below).await;
 
     /// Opens tasks that a broker carried.
-    Open { ids: Vec<TaskId>, worker: Arc<str>, hold: Hold } -> Vec<Opened> = |job, desk| {
-        let mut opened = Vec::with_capacity(job.ids.len());
-        for id in &job.ids {
-            opened.push(desk.open_carried(*id, &job.worker, job.hold).await?);
-        }
+    OpenAll { want: Open } -> Vec<Opened> = |job, desk| {
+        let opened = desk.open_all(&job.want).await?;
         failpoint::pass("store.claim_applied")?;
         Ok(opened)
     };
@@ -119,11 +116,11 @@ jobs! {
     /// Folds the lines of the counters.
     FoldCounts {} -> () = |_job, desk| desk.fold_counts().await;
 
-    /// Returns marks of carried tasks.
-    Outbox { limit: usize } -> Vec<Marked> = |job, desk| desk.outbox(job.limit).await;
-
     /// Notes that a broker has these.
-    Relayed { carried: Vec<Seq> } -> () = |job, desk| desk.relayed(&job.carried).await;
+    Relayed { marks: Vec<MarkRef> } -> () = |job, desk| desk.relayed(&job.marks).await;
+
+    /// Notes that a broker has lost these.
+    Lost { marks: Vec<MarkRef> } -> usize = |job, desk| desk.lost(&job.marks).await;
 
     /// Takes an office.
     Acquire { name: String, holder: String, lasts: Duration } -> Option<Term> = |job, desk| {

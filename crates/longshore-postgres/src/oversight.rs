@@ -28,7 +28,8 @@ pub(crate) fn tenant(name: &str) -> Result<TenantName, Trouble> {
 pub(crate) async fn controls(link: &Link) -> Result<Controls, Trouble> {
     let rows = link
         .query(
-            "SELECT scope, name, NULL FROM pauses UNION ALL SELECT 3::int2, queue, settings FROM settings",
+            "SELECT scope, name, NULL FROM pauses UNION ALL SELECT 3::int2, queue, settings FROM settings
+             UNION ALL SELECT 4::int2, queue, carrier FROM carriers",
             &[],
         )
         .await?;
@@ -41,7 +42,7 @@ pub(crate) async fn controls(link: &Link) -> Result<Controls, Trouble> {
     Ok(controls)
 }
 
-/// Adds one thing that operators have set: a pause of that scope, or (3) the settings of a queue.
+/// Adds one thing that is set: a pause of that scope, (3) the settings of a queue, or (4) who carries it.
 pub(crate) fn note_control(
     controls: &mut Controls,
     scope: i64,
@@ -52,6 +53,9 @@ pub(crate) fn note_control(
         (0, _) => controls.paused.push(Scope::Queue(queue(name)?)),
         (1, _) => controls.paused.push(Scope::Kind(kind(name)?)),
         (2, _) => controls.paused.push(Scope::Tenant(tenant(name)?)),
+        (4, Some(carrier)) => {
+            controls.carriers.insert(queue(name)?, carrier.to_owned());
+        }
         (_, Some(settings)) => {
             let settings: QueueSettings = serde_json::from_str(settings)?;
             controls.queues.insert(queue(name)?, settings);

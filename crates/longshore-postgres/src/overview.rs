@@ -19,6 +19,7 @@ const OVERVIEW: &str = concat!(
 UNION ALL SELECT 5::int2, number, renewals, lasts, NULL, NULL, NULL, name, holder, NULL FROM terms
 UNION ALL SELECT 6::int2, scope::int8, NULL, NULL, NULL, NULL, NULL, name, NULL, NULL FROM pauses
 UNION ALL SELECT 6::int2, 3, NULL, NULL, NULL, NULL, NULL, queue, settings, NULL FROM settings
+UNION ALL SELECT 6::int2, 4, NULL, NULL, NULL, NULL, NULL, queue, carrier, NULL FROM carriers
 UNION ALL (SELECT 7::int2, NULL, NULL, NULL, NULL, NULL, NULL, kind, NULL, NULL FROM kinds
     WHERE seen_at >= $1 ORDER BY name)
 UNION ALL SELECT 8::int2, state::int8, sum(n)::int8, sum(bytes)::int8, NULL, NULL, NULL, tenant, queue, kind FROM counts

@@ -8,11 +8,14 @@ use crate::options::Address;
 use tokio_postgres::Client;
 
 /// The version that this program makes.
-pub(crate) const VERSION: i32 = 2;
+pub(crate) const VERSION: i32 = 3;
 
 /// The steps, the first from nothing to 1. With each one: the oldest program that can work with it.
-const STEPS: &[(&str, i32)] =
-    &[(include_str!("../migrations/0001.sql"), 1), (include_str!("../migrations/0002.sql"), 1)];
+const STEPS: &[(&str, i32)] = &[
+    (include_str!("../migrations/0001.sql"), 1),
+    (include_str!("../migrations/0002.sql"), 1),
+    (include_str!("../migrations/0003.sql"), 1),
+];
 
 /// PostgreSQL's oldest version that is known to work.
 const OLDEST_SERVER: i32 = 150_000;

@@ -9,16 +9,17 @@ use crate::survey::Survey;
 use crate::{audit, list, oversight, overview, tasks};
 use async_trait::async_trait;
 use longshore_core::store::{
-    Act, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, ErrorClass, Extend, Filter,
-    Fired, Firing, Hold, Intake, KnownKind, LeaseState, Leased, Leases, Lifecycle, Marked, Moved,
-    Opened, Oversight, Overview, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention,
-    Schedule, Schedules, SeenWorker, StoreError, TaskQuery, Term, Told, Upkeep, Work, Worker,
-    Workers,
+    Act, Acted, AuditLine, Carriage, Carried, Claim, Condition, Controls, Count, Ending,
+    ErrorClass, Extend, Filter, Fired, Firing, Hold, Intake, KnownKind, LeaseState, Leased, Leases,
+    Lifecycle, MarkRef, Moved, Open, Opened, Outbox, Oversight, Overview, Page, Pruned, QueueAge,
+    Recorded, Refused, Relay, Result, Retention, Schedule, Schedules, SeenWorker, StoreError,
+    TaskQuery, Term, Told, Upkeep, Work, Worker, Workers,
 };
-use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
+use longshore_core::task::{Accepted, Idempotency};
+use longshore_core::{Attempt, NewTask, QueueName, Task, TaskId, TenantName, Timestamp, Valid};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A store in a PostgreSQL database, opened by this process beside others.
 #[derive(Debug)]
@@ -120,13 +121,13 @@ impl Work for PostgresStore {
         self.engine.claim(claim).await
     }
 
-    async fn open(&self, ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Result<Vec<Opened>> {
-        let _alone = match hold {
+    async fn open(&self, want: Open) -> Result<Vec<Opened>> {
+        let _alone = match want.hold {
             Hold::Process => Some(self.engine.isolation.lock().await),
             Hold::Beside | Hold::Lease { .. } => None,
         };
         let _claiming = self.engine.holds.claiming().await;
-        let opened = self.engine.run(Open { ids, worker, hold }).await;
+        let opened = self.engine.run(OpenAll { want }).await;
         match &opened {
             Ok(opened) => opened.iter().for_each(|opened| {
                 if let Opened::Leased(leased) = opened {
@@ -187,13 +188,40 @@ impl Upkeep for PostgresStore {
         *cursor = next;
         Ok(pruned)
     }
+}
 
-    async fn outbox(&self, limit: usize) -> Result<Vec<Marked>> {
-        self.engine.run(Outbox { limit }).await
+#[async_trait]
+impl Carriage for PostgresStore {
+    async fn outbox(&self, want: Relay) -> Result<Outbox> {
+        let until = Instant::now() + want.wait;
+        let bell = self.engine.hub.marks(&want.queue);
+        loop {
+            let mut rung = std::pin::pin!(bell.notified());
+            rung.as_mut().enable();
+            let asked = want.clone();
+            let look = move |_, link| -> futures_util::future::BoxFuture<'static, _> {
+                Box::pin(async move { tasks::outbox(&link, &asked).await })
+            };
+            let outbox = self.engine.ask_over(Way::Work, look).await?;
+            if !outbox.marks.is_empty() || tokio::time::timeout_at(until, rung).await.is_err() {
+                return Ok(outbox);
+            }
+        }
     }
 
-    async fn relayed(&self, carried: Vec<Seq>) -> Result<()> {
-        self.engine.run(Relayed { carried }).await
+    async fn relayed(&self, marks: Vec<MarkRef>) -> Result<()> {
+        self.engine.run(Relayed { marks }).await
+    }
+
+    async fn carried(&self, queue: &QueueName) -> Result<Vec<Carried>> {
+        let queue = queue.clone();
+        self.engine
+            .ask(|_, link| Box::pin(async move { tasks::carried(&link, &queue).await }))
+            .await
+    }
+
+    async fn lost(&self, marks: Vec<MarkRef>) -> Result<usize> {
+        self.engine.run(Lost { marks }).await
     }
 }
 

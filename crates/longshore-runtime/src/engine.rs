@@ -1,6 +1,7 @@
 //! The whole engine over one store: composed in one place, started and stopped in order.
 
 use crate::brokers::Brokers;
+use crate::carriage::{self, NoCarrier};
 use crate::consumer::{Context, Ends, Executor, Running};
 use crate::handler::BoxHandler;
 use crate::intake::Intake;
@@ -86,6 +87,9 @@ pub struct Options {
     pub hooks: Vec<Hook>,
     /// What carries tasks and messages.
     pub brokers: Brokers,
+    /// So long the broker of a carried queue and its consumers must have been idle before a task that it has and that did
+    /// not come counts as lost, and is published again. Default: 5 s.
+    pub lost_after: Duration,
     /// Who receives messages, and what is done with them. Not in a process that does not consume.
     pub consumers: Vec<(Checked, BoxHandler)>,
 }
@@ -106,6 +110,7 @@ impl Options {
             components: Vec::new(),
             hooks: Vec::new(),
             brokers: Brokers::default(),
+            lost_after: Duration::from_secs(5),
             consumers: Vec::new(),
         }
     }
@@ -136,6 +141,9 @@ pub enum EngineError {
     /// A consumer names no broker that there is.
     #[error(transparent)]
     Consumer(#[from] NoBroker),
+    /// A queue is to be carried by a broker that there is not.
+    #[error(transparent)]
+    Carrier(#[from] NoCarrier),
 }
 
 /// Why everything must stop.
@@ -153,7 +161,8 @@ pub enum Failed {
 ///
 /// Its parts are [components](Component) of one [`Supervisor`]: `store`, the duties `due`, `cron`,
 /// `rescuer`, `expiry`, `pruner` and `health`, the `recorder`, the `handlers`, the `watchdog`, each broker as `broker.NAME`
-/// and, if it runs tasks, `fetch` and each consumer of messages as `consumer.NAME`.
+/// with what it carries, `relay.NAME`, the `carriage` that tells the store which queues are carried, and, if it runs tasks,
+/// `fetch`, what brokers carry as `receive.NAME`, and each consumer of messages as `consumer.NAME`.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Inner>);
 
@@ -180,6 +189,7 @@ impl Engine {
     /// of it. See [`Engine::started`].
     pub fn start(options: Options) -> Result<Self, EngineError> {
         let Options { store, registry, clock, retention, handler_threads, consume, .. } = options;
+        carriage::check(&registry, &options.brokers)?;
         let stall = StallWatch::start()?;
         let hub = Arc::new(Hub::default());
         let telemetry = Arc::new(Telemetry::default());
@@ -234,7 +244,7 @@ impl Engine {
         for one in consuming {
             parts = parts.component(Arc::new(Part::new(one)) as Arc<dyn Component>);
         }
-        let roles = Roles { consume, upkeep: options.upkeep };
+        let roles = Roles { consume, upkeep: options.upkeep, lost_after: options.lost_after };
         for part in parts::of(&context, &schedules, retention, &health, roles) {
             parts = parts.component(part);
         }
@@ -289,7 +299,8 @@ impl Engine {
 
     /// Returns what puts other kinds and queues in force; it keeps nothing running.
     pub fn reloader(&self) -> Reload {
-        Reload { live: self.0.context.live.clone(), layers: self.0.layers.clone() }
+        let Context { live, brokers, .. } = &*self.0.context;
+        Reload { live: live.clone(), layers: self.0.layers.clone(), brokers: brokers.clone() }
     }
 
     /// Returns the kinds and queues, and what operators set over them.
@@ -413,9 +424,15 @@ impl Engine {
 pub struct Reload {
     live: Arc<Live>,
     layers: Stack,
+    brokers: Brokers,
 }
 
 impl Reload {
+    /// Checks that the brokers which are to carry queues are there.
+    pub fn check(&self, registry: &Registry) -> Result<(), NoCarrier> {
+        carriage::check(registry, &self.brokers)
+    }
+
     /// Does it. What runs goes on as it was begun.
     pub fn apply(&self, registry: Registry) {
         self.live.set_registry(registry.inside(&self.layers));

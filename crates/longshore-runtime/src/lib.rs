@@ -6,6 +6,7 @@
 //! live above.
 
 pub mod brokers;
+mod carriage;
 mod consumer;
 mod drain;
 pub mod engine;
@@ -33,6 +34,7 @@ pub mod telemetry;
 pub mod upkeep;
 
 pub use brokers::Brokers;
+pub use carriage::NoCarrier;
 pub use engine::{Engine, EngineError, Failed, Options, Phase, StoreHealth};
 pub use intake::{FieldError, Intake, Submission, SubmitError};
 pub use live::Live;

@@ -20,6 +20,11 @@ pub struct Now {
 }
 
 impl Now {
+    /// Returns who carries the tasks of a queue, as the store has it; nothing if it hands them out itself.
+    pub fn carrier(&self, queue: &QueueName) -> Option<&str> {
+        self.controls.carriers.get(queue).map(String::as_str)
+    }
+
     /// Returns what holds for a queue: what operators set, over what is configured, over the
     /// default slots.
     pub fn settings(&self, queue: &QueueName) -> QueueSettings {

@@ -1,5 +1,6 @@
 //! Everything of the engine that runs, as components.
 
+use crate::carriage::{self, Carrier};
 use crate::consumer::{Context, Handlers, fetch, record, watchdog};
 use crate::engine::StoreHealth;
 use crate::schedules::Schedules;
@@ -21,6 +22,8 @@ pub(crate) struct Roles {
     pub(crate) consume: bool,
     /// It keeps the store moving.
     pub(crate) upkeep: bool,
+    /// See [`Options::lost_after`](crate::Options).
+    pub(crate) lost_after: Duration,
 }
 
 /// Returns all parts.
@@ -29,7 +32,7 @@ pub(crate) fn of(
     schedules: &Arc<Schedules>,
     keep: Retention,
     health: &watch::Sender<StoreHealth>,
-    Roles { consume, upkeep }: Roles,
+    Roles { consume, upkeep, lost_after }: Roles,
 ) -> Vec<Arc<dyn Component>> {
     let attempts = TaskTracker::new();
     let mut parts: Vec<Arc<dyn Component>> =
@@ -55,7 +58,20 @@ pub(crate) fn of(
     let watched = cx.clone();
     let look = move |life| watchdog::run(watched.clone(), life);
     parts.push(Arc::new(Task::new("watchdog", look).needs(["recorder"])));
+    let carriers = cx.brokers.iter().map(|(name, broker)| {
+        Arc::new(Carrier::new(cx.clone(), (name.clone(), broker.clone()), lost_after))
+    });
+    let carriers: Vec<Arc<Carrier>> = carriers.collect();
+    if upkeep {
+        parts.push(Arc::new(carriage::mandating(cx)));
+        for carrier in &carriers {
+            parts.push(Arc::new(carriage::relaying(carrier)));
+        }
+    }
     if consume {
+        for carrier in &carriers {
+            parts.push(Arc::new(carriage::receiving(carrier, &attempts)));
+        }
         let (cx, attempts) = (cx.clone(), attempts.clone());
         let fetch = Task::new("fetch", move |life| fetch::run(cx.clone(), attempts.clone(), life));
         parts.push(Arc::new(fetch.needs(["handlers"])));
@@ -128,13 +144,15 @@ impl Component for Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::brokers::Brokers;
     use crate::consumer::{Ends, Executor, Running};
     use crate::intake::Intake;
     use crate::live::Live;
     use crate::registry::Registry;
     use crate::stall::StallWatch;
     use crate::supervisor::stress;
-    use longshore_conformance::{ManualClock, ModelStore};
+    use longshore_conformance::{ManualClock, ModelBroker, ModelStore};
+    use longshore_core::broker::Broker;
     use longshore_core::store::Condition;
     use tokio_util::sync::CancellationToken;
 
@@ -162,6 +180,7 @@ mod tests {
 
     fn parts() -> Vec<Arc<dyn Component>> {
         let clock = Arc::new(ManualClock::default());
+        let broker: Arc<dyn Broker> = Arc::new(ModelBroker::default());
         let context = Context {
             store: Arc::new(ModelStore::new(clock.clone())),
             live: Arc::new(Live::new(Registry::default())),
@@ -176,7 +195,7 @@ mod tests {
             slots: Default::default(),
             ends: Ends::default(),
             hold: longshore_core::store::Hold::Process,
-            brokers: Default::default(),
+            brokers: Brokers::from_iter([(Arc::from("main"), broker)]),
             worker: "test".into(),
             fetching: CancellationToken::new(),
             fatal: watch::Sender::new(None),
@@ -197,7 +216,7 @@ mod tests {
             context.telemetry.clone(),
             context.clock.clone(),
         );
-        let roles = Roles { consume: true, upkeep: true };
+        let roles = Roles { consume: true, upkeep: true, lost_after: Duration::from_secs(5) };
         of(&Arc::new(context), &Arc::new(schedules), Retention::default(), &health, roles)
     }
 

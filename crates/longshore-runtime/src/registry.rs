@@ -117,12 +117,14 @@ impl Kind {
 pub struct Registry {
     kinds: BTreeMap<KindName, Arc<Kind>>,
     queues: BTreeMap<QueueName, QueueSettings>,
+    /// Of queues that are declared: who carries them, or nobody.
+    carriers: BTreeMap<QueueName, Option<Arc<str>>>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
         let queues = BTreeMap::from([(QueueName::default(), QueueSettings::default())]);
-        Self { kinds: BTreeMap::new(), queues }
+        Self { kinds: BTreeMap::new(), queues, carriers: BTreeMap::new() }
     }
 }
 
@@ -136,6 +138,23 @@ impl Registry {
     /// Adds a queue, or replaces the one of that name.
     pub fn add_queue(&mut self, name: QueueName, settings: QueueSettings) {
         self.queues.insert(name, settings);
+    }
+
+    /// Says which broker carries the tasks of a queue, by its name; with nothing, that the store hands them out. Nothing is
+    /// said of a queue that is not named here: it stays as the store has it, as long as others use the store too.
+    pub fn carry(&mut self, queue: QueueName, carrier: Option<Arc<str>>) {
+        self.queues.entry(queue.clone()).or_default();
+        self.carriers.insert(queue, carrier);
+    }
+
+    /// Returns of which queues it is said who carries them, and who does.
+    pub fn carriers(&self) -> impl Iterator<Item = (&QueueName, Option<&Arc<str>>)> {
+        self.carriers.iter().map(|(queue, carrier)| (queue, carrier.as_ref()))
+    }
+
+    /// Returns whether it is said who carries a queue, or that nobody does.
+    pub fn declares(&self, queue: &QueueName) -> bool {
+        self.carriers.contains_key(queue)
     }
 
     /// Puts the handlers of all kinds inside of these layers.

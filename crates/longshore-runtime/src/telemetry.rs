@@ -3,6 +3,7 @@
 //! Each runtime has its own registry: two in one process do not meet. Label values come from
 //! names that were checked, never from raw requests.
 
+mod carriage;
 mod messages;
 
 use crate::drain::Drain;
@@ -63,6 +64,7 @@ struct Became {
     became: &'static str,
 }
 
+use carriage::Carriage;
 use messages::Messages;
 pub(crate) use messages::{Consuming, How};
 
@@ -101,6 +103,7 @@ pub struct Telemetry {
     component_restarts: Family<Named, Gauge>,
     kinds: RwLock<HashMap<(QueueName, KindName), Arc<PerKind>>>,
     messages: Messages,
+    carriage: Carriage,
 }
 
 impl Default for Telemetry {
@@ -124,6 +127,7 @@ impl Default for Telemetry {
             component_restarts: Family::default(),
             kinds: RwLock::default(),
             messages: Messages::default(),
+            carriage: Carriage::default(),
             registry: Mutex::default(),
         };
         // The crate appends `_total` and the unit to the names.
@@ -191,6 +195,7 @@ impl Default for Telemetry {
             telemetry.component_restarts.clone(),
         );
         telemetry.messages.register(&mut registry);
+        telemetry.carriage.register(&mut registry);
         *telemetry.registry.lock().unwrap_or_else(PoisonError::into_inner) = registry;
         telemetry
     }

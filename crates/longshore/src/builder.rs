@@ -44,6 +44,7 @@ pub struct Builder {
     handlers: Vec<(String, Make, Adjust)>,
     consumers: Vec<(String, Consumer, Make)>,
     queues: Vec<(String, QueueSettings)>,
+    carriers: Vec<(String, String)>,
     states: States,
     routes: Vec<Routes>,
     consume: bool,
@@ -94,6 +95,7 @@ pub fn builder() -> Builder {
         handlers: Vec::new(),
         consumers: Vec::new(),
         queues: Vec::new(),
+        carriers: Vec::new(),
         states: States::default(),
         routes: Vec::new(),
         consume: true,
@@ -240,6 +242,19 @@ impl Builder {
     /// Adds a queue with its slots, limits and rate. The queue `default` exists unasked, with 16 slots.
     pub fn queue(mut self, name: impl Into<String>, settings: QueueSettings) -> Self {
         self.queues.push((name.into(), settings));
+        self
+    }
+
+    /// Lets a broker of that name carry the tasks of a queue to whoever runs them. The store stays their truth: while the
+    /// broker is away tasks are taken in, and wait.
+    ///
+    /// ```
+    /// let builder = longshore::builder()
+    ///     .broker("main", "amqp://guest:guest@127.0.0.1:5672/%2f")
+    ///     .carrier("mail", "main");
+    /// ```
+    pub fn carrier(mut self, queue: impl Into<String>, broker: impl Into<String>) -> Self {
+        self.carriers.push((queue.into(), broker.into()));
         self
     }
 
@@ -532,6 +547,12 @@ impl Builder {
         for (name, settings) in std::mem::take(&mut self.queues) {
             match QueueName::new(&name) {
                 Ok(queue) => code.queues.push((queue, settings)),
+                Err(why) => return Err(Error::Name { name, why }),
+            }
+        }
+        for (name, carrier) in std::mem::take(&mut self.carriers) {
+            match QueueName::new(&name) {
+                Ok(queue) => code.carriers.push((queue, carrier)),
                 Err(why) => return Err(Error::Name { name, why }),
             }
         }

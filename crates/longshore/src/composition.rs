@@ -23,8 +23,13 @@ use std::time::Duration;
 pub(crate) struct Code {
     pub(crate) kinds: Vec<Kind>,
     pub(crate) queues: Vec<(QueueName, QueueSettings)>,
+    /// Which brokers carry queues.
+    pub(crate) carriers: Vec<(QueueName, String)>,
     pub(crate) consumers: Vec<(String, Consumer, BoxHandler)>,
 }
+
+/// What may be said of a queue.
+const QUEUE: [&str; 4] = ["slots", "limit", "rate", "backlog"];
 
 /// Puts both together. What the configuration says of a kind in the code goes before what the code
 /// says.
@@ -32,6 +37,10 @@ pub(crate) fn registry(code: &Code, config: Option<&Config>) -> Result<Registry,
     let mut registry = Registry::default();
     for (name, settings) in &code.queues {
         registry.add_queue(name.clone(), settings.clone());
+        registry.carry(name.clone(), None);
+    }
+    for (name, carrier) in &code.carriers {
+        registry.carry(name.clone(), Some(carrier.as_str().into()));
     }
     for kind in &code.kinds {
         registry.add(kind.clone());
@@ -41,6 +50,15 @@ pub(crate) fn registry(code: &Code, config: Option<&Config>) -> Result<Registry,
         let in_code = registry.queue(name.as_str()).map(|(_, settings)| settings.clone());
         let settings = settings_of(queue, is_said(config, name, "slots"));
         registry.add_queue(name.clone(), settings.or(&in_code.unwrap_or_default()));
+        match &queue.carrier {
+            Some(carrier) => registry.carry(name.clone(), Some(carrier.as_str().into())),
+            None if registry.declares(name) => {} // as the code says
+            // The queue that is there unasked says nothing of itself.
+            None if QUEUE.iter().any(|key| is_said(config, name, key)) => {
+                registry.carry(name.clone(), None);
+            }
+            None => {}
+        }
     }
     for (name, said) in &config.kinds {
         let in_code = registry.kind(name.as_str()).map(|kind| (**kind).clone());

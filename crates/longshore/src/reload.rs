@@ -8,9 +8,9 @@ use crate::config::{Changes, Config, ConfigError, Setting, Sources, Watch};
 use crate::guards::{Guards, Refreshed};
 use longshore_core::store::{Act, ActKind, Store};
 use longshore_core::{Clock, Payload, SystemClock, TenantName, Timestamp};
-use longshore_runtime::Schedules;
 use longshore_runtime::engine::Reload;
 use longshore_runtime::supervisor::{ComponentError, Life, Task};
+use longshore_runtime::{NoCarrier, Schedules};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -117,6 +117,14 @@ impl Reloader {
                 return false;
             }
         };
+        // Brokers are opened at the start alone.
+        let read = read.and_then(|(config, registry)| match self.reload.check(&registry) {
+            Ok(()) => Ok((config, registry)),
+            Err(NoCarrier { queue, broker, .. }) => {
+                let message = format!("the broker \"{broker}\" is there after the next start");
+                Err(config.fault(&["queues", &queue, "carrier"], message).into())
+            }
+        });
         let now = SystemClock.now();
         let fine = read.is_ok();
         let after = match read {

@@ -101,18 +101,23 @@ fn shown() -> Result<BTreeSet<String>, Failed> {
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let folder = tempfile::tempdir()?;
     let broker: Arc<dyn Broker> = Arc::new(longshore_conformance::ModelBroker::default());
+    let mail = longshore::core::QueueName::new("mail")?;
     let text = threads.block_on(async {
         let service = longshore::builder()
             .store(format!("embedded:{}", folder.path().display()))
             .listen(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))
             .boxed_handler("hello", longshore::handler::nothing())
             .open_broker("main", broker.clone())
+            .carrier("mail", "main")
+            .handler_with("carried", || async {}, |kind| kind.queue(mail))
             .consumer("shipping", Consumer::topic("orders.*"), || async {})
             .start()
             .await?;
         let client = longshore::Client::connect(&format!("http://{}", service.addr()))?;
-        let task = client.submit(&longshore::client::Submit::new("hello")).await?;
-        client.tasks().wait(task.id, PATIENCE).await?;
+        for kind in ["hello", "carried"] {
+            let task = client.submit(&longshore::client::Submit::new(kind)).await?;
+            client.tasks().wait(task.id, PATIENCE).await?;
+        }
         let (topic, envelope) = (TopicName::new("orders.created")?, Envelope::new("{}"));
         let telemetry = service.engine().telemetry();
         publish(("main", &*broker), &topic, vec![envelope], telemetry).await;
@@ -120,7 +125,9 @@ fn shown() -> Result<BTreeSet<String>, Failed> {
         let telemetry = service.engine().telemetry().clone();
         let until = std::time::Instant::now() + PATIENCE;
         let mut text = telemetry.encode();
-        while !text.contains("longshore_tasks{") && std::time::Instant::now() < until {
+        let last = ["longshore_tasks{", "longshore_carriage_relayed_total{"];
+        let is_whole = |text: &str| last.iter().all(|begin| text.contains(begin));
+        while !is_whole(&text) && std::time::Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(20)).await;
             text = telemetry.encode();
         }

@@ -8,7 +8,8 @@ use longshore_core::attempt::Attempt;
 use longshore_core::rescue::Runs;
 use longshore_core::state::Cause;
 use longshore_core::store::{
-    Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Opened, Recorded, Result, Want, Work,
+    Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Open, Opened, Recorded, Result,
+    Want, Work,
 };
 use longshore_core::{QueueName, State, TaskId, Timestamp, Token};
 use std::sync::Arc;
@@ -154,18 +155,39 @@ impl Books {
     }
 
     /// Opens a task that a broker carried, if it may run now.
-    fn open_carried(&mut self, id: TaskId, by: &Opener<'_>) -> Opened {
+    fn open_carried(&mut self, id: TaskId, want: &Open, by: &Opener<'_>) -> Opened {
         let Some(i) = self.find(id) else { return Opened::Over };
         match self.rows[i].task.state {
             State::Running => Opened::Held,
             state if state.is_end() => Opened::Over,
-            _ if self.may_open(i, by.hold) => Opened::Leased(Box::new(self.open(i, by.hold, by))),
+            _ if self.may_open(i, by.hold) => self.open_in_bounds(i, want, by),
             _ => {
                 // Its envelope will be dropped: a broker must be given it once more.
                 self.rows[i].mark = self.rows[i].mark.map(|_| Mark::Fresh);
                 Opened::NotReady
             }
         }
+    }
+
+    /// Opens it, unless the queue's limit or rate lets none go now.
+    fn open_in_bounds(&mut self, i: usize, want: &Open, by: &Opener<'_>) -> Opened {
+        let queue = self.rows[i].task.queue.clone();
+        if queue != want.queue {
+            return Opened::Leased(Box::new(self.open(i, by.hold, by)));
+        }
+        let running = self.rows.iter().filter(|row| runs_in(row, &queue)).count();
+        if want.limit.is_some_and(|limit| running >= limit as usize) {
+            return Opened::NoRoom { after: None };
+        }
+        if let Some(rate) = want.rate {
+            let (now, bucket) = (micros(by.monotonic), self.buckets.entry(queue).or_default());
+            let after = bucket.wait(rate, now);
+            if !after.is_zero() {
+                return Opened::NoRoom { after: Some(after) };
+            }
+            bucket.take(rate, now, 1);
+        }
+        Opened::Leased(Box::new(self.open(i, by.hold, by)))
     }
 
     fn extend(&mut self, asked: Extend, now: Timestamp, monotonic: Duration) -> LeaseState {
@@ -227,11 +249,11 @@ impl Work for ModelStore {
         }
     }
 
-    async fn open(&self, ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Result<Vec<Opened>> {
+    async fn open(&self, want: Open) -> Result<Vec<Opened>> {
         let monotonic = self.clock().monotonic();
         self.change(|books, now| {
-            let by = Opener { worker: &worker, hold, now, monotonic };
-            ids.into_iter().map(|id| books.open_carried(id, &by)).collect()
+            let by = Opener { worker: &want.worker, hold: want.hold, now, monotonic };
+            want.ids.iter().map(|id| books.open_carried(*id, &want, &by)).collect()
         })
     }
 

@@ -11,6 +11,7 @@ mod accept;
 mod acts;
 mod books;
 mod boot;
+mod carriage;
 mod ends;
 mod hand_out;
 mod offices;

@@ -79,7 +79,10 @@ impl Oversight for ModelStore {
         let books = self.books()?;
         let mut paused: Vec<Scope> = books.paused.iter().cloned().collect();
         paused.sort();
-        Ok(Controls { paused, queues: books.settings.clone() })
+        let carriers =
+            books.carried.iter().map(|(queue, carrier)| (queue.clone(), carrier.clone()));
+        let carriers = carriers.collect();
+        Ok(Controls { paused, queues: books.settings.clone(), carriers })
     }
 
     async fn audit(&self, before: Option<u64>, limit: usize) -> Result<Vec<AuditLine>> {

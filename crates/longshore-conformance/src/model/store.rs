@@ -4,6 +4,7 @@ use super::books::Books;
 use async_trait::async_trait;
 use longshore_core::store::{Condition, Lifecycle, Result, StoreError};
 use longshore_core::{Clock, Timestamp};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -17,6 +18,7 @@ pub struct ModelStore {
     changed: Notify,
     /// How late the answers to claims come.
     late: Mutex<Duration>,
+    is_shared: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -41,13 +43,24 @@ impl ModelStore {
         let Image(mut books) = image;
         books.boot(clock.now(), clock.monotonic());
         let books = Mutex::new(Open { books, is_open: true });
-        Self { clock, books, changed: Notify::new(), late: Mutex::default() }
+        Self {
+            clock,
+            books,
+            changed: Notify::new(),
+            late: Mutex::default(),
+            is_shared: AtomicBool::new(false),
+        }
     }
 
     /// Lets the answers to claims come so much later than the tasks are handed out, by the clock of leases that are
     /// held by this process.
     pub fn answer_claims_late(&self, late: Duration) {
         *self.late.lock().unwrap_or_else(PoisonError::into_inner) = late;
+    }
+
+    /// Says from now on that other servers may use it at the same time.
+    pub fn be_shared(&self) {
+        self.is_shared.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn late(&self) -> Duration {
@@ -120,6 +133,10 @@ impl std::ops::DerefMut for BooksGuard<'_> {
 
 #[async_trait]
 impl Lifecycle for ModelStore {
+    fn is_shared(&self) -> bool {
+        self.is_shared.load(Ordering::Relaxed)
+    }
+
     async fn condition(&self) -> Result<Condition> {
         let used_bytes = self.books()?.used_bytes();
         Ok(Condition { used_bytes, log_bytes: 0, full: false, set_aside: 0 })

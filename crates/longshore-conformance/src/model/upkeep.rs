@@ -1,12 +1,12 @@
 //! Upkeep: what time does to tasks.
 
 use super::books::Books;
-use super::row::{Mark, Row};
+use super::row::Row;
 use super::store::ModelStore;
 use async_trait::async_trait;
 use longshore_core::attempt::AttemptOutcome;
 use longshore_core::state::Cause;
-use longshore_core::store::{BATCH, Marked, Moved, Pruned, Result, Retention, Upkeep};
+use longshore_core::store::{BATCH, Moved, Pruned, Result, Retention, Upkeep};
 use longshore_core::task::Seq;
 use longshore_core::{State, Timestamp};
 use std::time::Duration;
@@ -103,24 +103,6 @@ impl Books {
         Pruned { tasks, keys: keys as u64, more }
     }
 
-    fn outbox(&self, limit: usize) -> Vec<Marked> {
-        let fresh = self.rows.iter().filter(|row| row.mark == Some(Mark::Fresh)).take(limit);
-        let marked = |Row { task, .. }: &Row| Marked {
-            seq: task.seq,
-            id: task.id,
-            tenant: task.tenant.clone(),
-            queue: task.queue.clone(),
-            kind: task.kind.clone(),
-        };
-        fresh.map(marked).collect()
-    }
-
-    fn relayed(&mut self, carried: &[Seq]) {
-        for row in self.rows.iter_mut().filter(|row| carried.contains(&row.task.seq)) {
-            row.mark = row.mark.map(|_| Mark::Relayed);
-        }
-    }
-
     pub(super) fn used_bytes(&self) -> u64 {
         self.rows.iter().map(Row::bytes).sum()
     }
@@ -169,13 +151,5 @@ impl Upkeep for ModelStore {
 
     async fn prune(&self, keep: &Retention) -> Result<Pruned> {
         self.change(|books, now| books.prune(keep, now))
-    }
-
-    async fn outbox(&self, limit: usize) -> Result<Vec<Marked>> {
-        Ok(self.books()?.outbox(limit))
-    }
-
-    async fn relayed(&self, carried: Vec<Seq>) -> Result<()> {
-        self.change(|books, _| books.relayed(&carried))
     }
 }

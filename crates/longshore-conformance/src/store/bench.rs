@@ -4,8 +4,8 @@ use super::Rig;
 use longshore_core::attempt::{Attempt, AttemptOutcome, TaskError};
 use longshore_core::queue::Scope;
 use longshore_core::store::{
-    Act, ActKind, Acted, Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Opened,
-    Recorded, Refused, Store, Want,
+    Act, ActKind, Acted, Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Marked, Open,
+    Opened, Outbox, Recorded, Refused, Relay, Store, Want,
 };
 use longshore_core::task::Accepted;
 use longshore_core::{
@@ -275,8 +275,23 @@ impl Bench {
 
     /// Opens one task that a broker carried.
     pub(super) async fn open(&self, id: TaskId, hold: Hold) -> Opened {
-        let opened = self.store().open(vec![id], "carrier-1".into(), hold).await;
-        opened.expect("open answers").remove(0)
+        self.open_with(Open { hold, ..self.opening(vec![id]) }).await.remove(0)
+    }
+
+    /// A request to open tasks of the queue `default`, under leases of 15 s.
+    pub(super) fn opening(&self, ids: Vec<TaskId>) -> Open {
+        Open {
+            ids,
+            queue: queue("default"),
+            worker: "carrier-1".into(),
+            hold: Hold::Lease { lasts: Some(LEASE) },
+            limit: None,
+            rate: None,
+        }
+    }
+
+    pub(super) async fn open_with(&self, want: Open) -> Vec<Opened> {
+        self.store().open(want).await.expect("open answers")
     }
 
     // ---- upkeep
@@ -287,10 +302,29 @@ impl Bench {
         self.store().make_ready().await.expect("make_ready answers");
     }
 
-    /// What the outbox holds.
+    /// A request for marks of the queue `default` that does not wait.
+    pub(super) fn relay(&self) -> Relay {
+        Relay { queue: queue("default"), window: 1_000, limit: 1_000, wait: Duration::ZERO }
+    }
+
+    pub(super) async fn outbox_with(&self, want: Relay) -> Outbox {
+        self.store().outbox(want).await.expect("outbox answers")
+    }
+
+    /// What is to be given to the broker of the queue `default`.
     pub(super) async fn outbox(&self) -> Vec<TaskId> {
-        let marks = self.store().outbox(1_000).await.expect("outbox answers");
-        marks.iter().map(|mark| mark.id).collect()
+        self.marks().await.iter().map(|mark| mark.id).collect()
+    }
+
+    /// The same, with its marks.
+    pub(super) async fn marks(&self) -> Vec<Marked> {
+        self.outbox_with(self.relay()).await.marks
+    }
+
+    /// Notes that the broker has these.
+    pub(super) async fn relayed(&self, marks: &[Marked]) {
+        let marks = marks.iter().map(|marked| marked.mark).collect();
+        self.store().relayed(marks).await.expect("noted");
     }
 
     // ---- reading

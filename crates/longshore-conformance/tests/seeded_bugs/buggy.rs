@@ -3,13 +3,16 @@
 use longshore_conformance::{ModelStore, async_trait};
 use longshore_core::attempt::{Attempt, Token};
 use longshore_core::store::{
-    Act, ActKind, Acted, AuditLine, Claim, Condition, Controls, Count, Ending, Extend, Filter,
-    Fired, Firing, Hold, Intake, KnownKind, LeaseRef, LeaseState, Leased, Leases, Lifecycle,
-    Marked, Moved, Opened, Oversight, Page, Pruned, QueueAge, Recorded, Refused, Result, Retention,
-    Schedule, Schedules, SeenWorker, TaskQuery, Term, Told, Upkeep, Work, Worker, Workers,
+    Act, ActKind, Acted, AuditLine, Carriage, Carried, Claim, Condition, Controls, Count, Ending,
+    Extend, Filter, Fired, Firing, Intake, KnownKind, LeaseRef, LeaseState, Leased, Leases,
+    Lifecycle, MarkRef, Moved, Open, Opened, Outbox, Oversight, Page, Pruned, QueueAge, Recorded,
+    Refused, Relay, Result, Retention, Schedule, Schedules, SeenWorker, TaskQuery, Term, Told,
+    Upkeep, Work, Worker, Workers,
 };
-use longshore_core::task::{Accepted, AcceptedHow, Durability, Idempotency, Seq};
-use longshore_core::{NewTask, State, Task, TaskId, TenantName, Timestamp, Valid, Verdict};
+use longshore_core::task::{Accepted, AcceptedHow, Durability, Idempotency};
+use longshore_core::{
+    NewTask, QueueName, State, Task, TaskId, TenantName, Timestamp, Valid, Verdict,
+};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -235,8 +238,8 @@ impl Work for Buggy {
         Ok(leased.into_iter().map(|leased| self.told_token(leased)).collect())
     }
 
-    async fn open(&self, ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Result<Vec<Opened>> {
-        self.inner.open(ids, worker, hold).await
+    async fn open(&self, want: Open) -> Result<Vec<Opened>> {
+        self.inner.open(want).await
     }
 
     async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>> {
@@ -282,13 +285,24 @@ impl Upkeep for Buggy {
     async fn prune(&self, keep: &Retention) -> Result<Pruned> {
         self.inner.prune(keep).await
     }
+}
 
-    async fn outbox(&self, limit: usize) -> Result<Vec<Marked>> {
-        self.inner.outbox(limit).await
+#[async_trait]
+impl Carriage for Buggy {
+    async fn outbox(&self, want: Relay) -> Result<Outbox> {
+        self.inner.outbox(want).await
     }
 
-    async fn relayed(&self, carried: Vec<Seq>) -> Result<()> {
-        self.inner.relayed(carried).await
+    async fn relayed(&self, marks: Vec<MarkRef>) -> Result<()> {
+        self.inner.relayed(marks).await
+    }
+
+    async fn carried(&self, queue: &QueueName) -> Result<Vec<Carried>> {
+        self.inner.carried(queue).await
+    }
+
+    async fn lost(&self, marks: Vec<MarkRef>) -> Result<usize> {
+        self.inner.lost(marks).await
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 #![doc = include_str!("../../../../docs/store.md")]
 
+mod carriage;
 mod error;
 mod intake;
 mod leases;
@@ -18,6 +19,7 @@ mod upkeep;
 mod work;
 mod workers;
 
+pub use carriage::{Carriage, Carried, MarkRef, Marked, Outbox, Relay};
 pub use error::{ErrorClass, StoreError};
 pub use intake::{Act, ActKind, Acted, Intake, Refused};
 pub use leases::{Leases, Term};
@@ -26,9 +28,9 @@ pub use oversight::{AuditLine, Controls, Oversight, QueueAge};
 pub use overview::{Agenda, Overview};
 pub use query::{Count, Filter, Page, TaskQuery};
 pub use schedules::{Fired, Firing, Missed, Origin, Schedule, Schedules};
-pub use upkeep::{BATCH, Marked, Moved, Pruned, Retention, Upkeep};
+pub use upkeep::{BATCH, Moved, Pruned, Retention, Upkeep};
 pub use work::{
-    Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Opened, Recorded, Want, Work,
+    Claim, Ending, Extend, Hold, LeaseRef, LeaseState, Leased, Open, Opened, Recorded, Want, Work,
 };
 pub use workers::{KIND_KEPT, KnownKind, LOST_SHOWN, SeenWorker, Share, Told, Worker, Workers};
 
@@ -37,11 +39,20 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A whole store.
 pub trait Store:
-    Intake + Work + Upkeep + TaskQuery + Oversight + Schedules + Workers + Leases + Lifecycle
+    Intake + Work + Upkeep + Carriage + TaskQuery + Oversight + Schedules + Workers + Leases + Lifecycle
 {
 }
 
 impl<S> Store for S where
-    S: Intake + Work + Upkeep + TaskQuery + Oversight + Schedules + Workers + Leases + Lifecycle
+    S: Intake
+        + Work
+        + Upkeep
+        + Carriage
+        + TaskQuery
+        + Oversight
+        + Schedules
+        + Workers
+        + Leases
+        + Lifecycle
 {
 }

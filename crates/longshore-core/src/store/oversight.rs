@@ -5,13 +5,15 @@ use crate::queue::{QueueSettings, Scope};
 use crate::{Payload, QueueName, TenantName, Timestamp};
 use std::collections::BTreeMap;
 
-/// What operators have set through the API; it outlives restarts.
+/// What operators have set through the API, and who carries what; it outlives restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Controls {
     /// What is paused, in order, without repetitions.
     pub paused: Vec<Scope>,
     /// What overrides the configuration of queues.
     pub queues: BTreeMap<QueueName, QueueSettings>,
+    /// Which broker carries the tasks of a queue; those that the store hands out itself are left out.
+    pub carriers: BTreeMap<QueueName, String>,
 }
 
 /// One line of the audit log: who did what.

@@ -1,8 +1,7 @@
 //! What has to be done from time to time, whoever does it.
 
 use super::Result;
-use crate::task::Seq;
-use crate::{Event, KindName, QueueName, TaskId, TenantName, Timestamp};
+use crate::{Event, Timestamp};
 use std::time::Duration;
 
 /// How many tasks one call touches at most: a duty never holds the store for long.
@@ -49,21 +48,6 @@ pub struct Pruned {
     pub more: bool,
 }
 
-/// A ready task of a carried queue, waiting to be given to its broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marked {
-    /// Its place in the store.
-    pub seq: Seq,
-    /// Which task.
-    pub id: TaskId,
-    /// Whose.
-    pub tenant: TenantName,
-    /// From which queue.
-    pub queue: QueueName,
-    /// Of which kind.
-    pub kind: KindName,
-}
-
 /// Keeps things moving.
 #[async_trait::async_trait]
 pub trait Upkeep: Send + Sync {
@@ -78,10 +62,4 @@ pub trait Upkeep: Send + Sync {
 
     /// Removes what has been kept long enough.
     async fn prune(&self, keep: &Retention) -> Result<Pruned>;
-
-    /// Returns ready tasks of carried queues that no broker has yet, oldest first.
-    async fn outbox(&self, limit: usize) -> Result<Vec<Marked>>;
-
-    /// Notes that a broker confirmed these.
-    async fn relayed(&self, carried: Vec<Seq>) -> Result<()>;
 }

@@ -125,6 +125,23 @@ pub struct Leased {
     pub in_lane: bool,
 }
 
+/// A request to open tasks that a broker carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Which.
+    pub ids: Vec<TaskId>,
+    /// The queue from which the broker got them, whose bounds these are.
+    pub queue: QueueName,
+    /// Who asks; unique per incarnation.
+    pub worker: Arc<str>,
+    /// How it holds what it is given.
+    pub hold: Hold,
+    /// As [`Want::limit`].
+    pub limit: Option<u32>,
+    /// As [`Want::rate`].
+    pub rate: Option<Rate>,
+}
+
 /// What became of opening a task that a broker carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
@@ -134,8 +151,24 @@ pub enum Opened {
     Held,
     /// It has ended or is unknown: drop the envelope.
     Over,
-    /// It may not run yet (paused, not due, blocked, isolated): the store hands it out again.
+    /// It may not run yet (paused, not due, blocked, isolated): drop the envelope, the store gives the broker another
+    /// one.
     NotReady,
+    /// It could run, but the queue's limit or rate leaves no room: keep the envelope, and ask again.
+    NoRoom {
+        /// When the rate lets one go, if that is what stands in the way.
+        after: Option<Duration>,
+    },
+}
+
+impl Opened {
+    /// Returns the lease, if it is held now.
+    pub fn lease(&self) -> Option<LeaseRef> {
+        match self {
+            Self::Leased(leased) => Some(leased.lease),
+            _ => None,
+        }
+    }
 }
 
 /// Asks to hold on.
@@ -205,8 +238,8 @@ pub trait Work: Send + Sync {
     /// room for. Dropping the future withdraws the request: nothing is handed to nobody.
     async fn claim(&self, want: Claim) -> Result<Vec<Leased>>;
 
-    /// Opens tasks that a broker carried.
-    async fn open(&self, ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Result<Vec<Opened>>;
+    /// Opens tasks that a broker carried, in their order. Dropping the future withdraws the request, as for `claim`.
+    async fn open(&self, want: Open) -> Result<Vec<Opened>>;
 
     /// The heartbeat: renews leases and tells what was asked of their holders.
     async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>>;

@@ -242,6 +242,7 @@ impl Desk<'_> {
             "INSERT OR IGNORE INTO pauses(scope, name) VALUES (?1, ?2)"
         } else {
             self.memory.paused.remove(&(number, name));
+            self.memory.marked.extend(&self.memory.carriers);
             "DELETE FROM pauses WHERE scope = ?1 AND name = ?2"
         };
         self.db.prepare_cached(sql)?.execute((number, name))?;
@@ -257,7 +258,7 @@ impl Desk<'_> {
             Ok(Some(format!("{{\"carrier\":{}}}", serde_json::to_string(&carrier)?)))
         };
         let (before, after) = (shown(old.as_deref())?, shown(carrier)?);
-        self.carry(queue, carrier)?;
+        self.carry(queue, old.as_deref(), carrier)?;
         Ok(Ok(Done { before, after, ..Done::default() }))
     }
 

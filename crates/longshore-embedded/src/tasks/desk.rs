@@ -172,8 +172,14 @@ impl<'c> Desk<'c> {
 
     /// How long until the rate lets a taker have one, if it lets it have none now.
     pub(crate) fn wait_of(&self, taker: &Taker) -> Option<Duration> {
-        let wait = self.memory.buckets.get(&taker.queue)?.wait(taker.rate?, micros(self.tick));
-        (!wait.is_zero() && self.memory.lines.contains_key(&taker.queue)).then_some(wait)
+        let wait = self.wait_for(taker.queue, taker.rate?)?;
+        self.memory.lines.contains_key(&taker.queue).then_some(wait)
+    }
+
+    /// How long until a rate lets one of a queue go, if it lets none go now.
+    pub(super) fn wait_for(&self, queue: NameId, rate: Rate) -> Option<Duration> {
+        let wait = self.memory.buckets.get(&queue)?.wait(rate, micros(self.tick));
+        (!wait.is_zero()).then_some(wait)
     }
 
     pub(super) fn sort_of(&self, task: &NewTask) -> Result<Sort, Trouble> {

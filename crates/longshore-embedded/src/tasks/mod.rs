@@ -20,6 +20,7 @@ mod outbox;
 mod prune;
 mod purge;
 mod record;
+mod relay;
 mod row;
 mod schedules;
 mod spec;

@@ -8,7 +8,7 @@ use crate::memory::Held;
 use crate::names::NameId;
 use longshore_core::readiness::ready_at;
 use longshore_core::rescue::Runs;
-use longshore_core::store::{Hold, LeaseRef, Leased, Opened};
+use longshore_core::store::{Hold, LeaseRef, Leased, Open, Opened};
 use longshore_core::task::Seq;
 use longshore_core::{KindName, Payload, QueueName, TaskId, TenantName, Timestamp, Token};
 use rusqlite::OptionalExtension;
@@ -81,7 +81,7 @@ impl Desk<'_> {
         self.memory.count(row.sort, row.state as u8, -1);
         self.memory.count(row.sort, longshore_core::State::Running as u8, 1);
         if self.memory.carriers.contains(&row.sort.queue) {
-            self.unmark(row.seq)?;
+            self.unmark(row.sort, row.seq)?;
         }
         let names = (
             self.names.kind(row.sort.kind)?,
@@ -149,12 +149,8 @@ impl Desk<'_> {
     }
 
     /// Opens a task that a broker carried.
-    pub(crate) fn open_carried(
-        &mut self,
-        id: TaskId,
-        worker: &str,
-        hold: Hold,
-    ) -> Result<Opened, Trouble> {
+    pub(crate) fn open_carried(&mut self, id: TaskId, want: &Open) -> Result<Opened, Trouble> {
+        let hold = want.hold;
         let found = {
             let mut select = self.db.prepare_cached(&format!(
                 "SELECT {PLAIN_COLUMNS}, payload FROM tasks WHERE id = ?1"
@@ -171,16 +167,29 @@ impl Desk<'_> {
         let alone = self.must_wait(row.ready, hold);
         if row.ready == 0 || alone || self.memory.is_paused(row.sort) {
             // Its envelope is dropped, so the broker is given another one.
-            self.db
-                .prepare_cached("UPDATE outbox SET relayed = 0 WHERE seq = ?1")?
-                .execute([row.seq])?;
+            self.mark_anew(row.sort, row.seq)?;
             return Ok(Opened::NotReady);
+        }
+        let is_bounded = self.names.find(want.queue.as_str()) == Some(row.sort.queue);
+        if let Some(no_room) = is_bounded.then(|| self.no_room(row.sort.queue, want)).flatten() {
+            return Ok(no_room);
         }
         let Some(payload) = payload else {
             self.set_aside(row)?;
             return Ok(Opened::Over);
         };
-        let worker = self.names.intern(self.db, worker)?;
-        Ok(Opened::Leased(Box::new(self.hand_out(&row, payload, hold, worker)?)))
+        let worker = self.names.intern(self.db, &want.worker)?;
+        let leased = self.hand_out(&row, payload, hold, worker)?;
+        self.spend(row.sort.queue, want.rate.filter(|_| is_bounded));
+        Ok(Opened::Leased(Box::new(leased)))
+    }
+
+    /// What is answered if the queue's limit or rate lets nothing go now.
+    fn no_room(&self, queue: NameId, want: &Open) -> Option<Opened> {
+        if want.limit.is_some_and(|limit| self.memory.running(queue) >= limit as usize) {
+            return Some(Opened::NoRoom { after: None });
+        }
+        let after = self.wait_for(queue, want.rate?)?;
+        Some(Opened::NoRoom { after: Some(after) })
     }
 }

@@ -7,8 +7,8 @@ use crate::names::NameId;
 use crate::room::Room;
 use crate::tasks::{Desk, Incoming};
 use longshore_core::bucket::Bucket;
-use longshore_core::failpoint;
-use longshore_core::store::{Condition, LeaseRef, StoreError};
+use longshore_core::store::{Condition, LeaseRef, Opened, StoreError};
+use longshore_core::{QueueName, failpoint};
 use rustc_hash::FxHashMap as HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,6 +66,12 @@ impl<'c> Rounds<'c> {
             set_aside: 0,
             never_sync: seeded_bug("skip_fsync"),
         }
+    }
+
+    /// Takes the queues in which something may be relayed that could not be before.
+    pub(super) fn marked(&mut self) -> Vec<QueueName> {
+        let marked = self.desk.memory.marked.drain();
+        marked.filter_map(|queue| self.desk.names.queue(queue).ok()).collect()
     }
 
     /// Says why nothing can go on, and what to do.
@@ -269,8 +275,10 @@ impl<'c> Rounds<'c> {
         for (job, answer) in jobs.into_iter().zip(answers) {
             let answer = answer.or_else(|| self.own_answer(&job, log_bytes));
             if let Some(answer) = answer {
-                // Whoever does not wait any more will ask again.
-                job.answer(answer);
+                // Whoever does not wait any more will ask again, and holds nothing meanwhile.
+                if let Some(Answer::Open(opened)) = job.answer(answer) {
+                    self.homeless.extend(opened.iter().filter_map(Opened::lease));
+                }
             }
         }
         let now = Instant::now();

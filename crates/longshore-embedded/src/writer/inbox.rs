@@ -1,5 +1,6 @@
 //! Where requests wait for the writer.
 
+use super::bells::Bells;
 use super::job::{Job, Needs, Reply};
 use longshore_core::store::StoreError;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -16,6 +17,8 @@ pub(crate) struct Inbox {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     room: Semaphore,
+    /// For those who wait for marks.
+    pub(crate) bells: Bells,
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +42,12 @@ pub(crate) struct Ticket(u64);
 
 impl Default for Inbox {
     fn default() -> Self {
-        Self { waiting: Mutex::default(), arrived: Condvar::default(), room: Semaphore::new(ROOM) }
+        Self {
+            waiting: Mutex::default(),
+            arrived: Condvar::default(),
+            room: Semaphore::new(ROOM),
+            bells: Bells::default(),
+        }
     }
 }
 

@@ -8,12 +8,12 @@ use longshore_core::broker::{
     Envelope, GroupName, GroupStats, PublishError, Receipt, Settled, Topology, TopologyDiff, What,
 };
 use longshore_core::store::{
-    Act, Claim, Condition, Ending, Extend, Fired, Firing, Hold, KnownKind, LeaseRef, LeaseState,
-    Leased, Marked, Moved, Opened, Pruned, Recorded, Refused, Retention, Schedule, StoreError,
-    Term,
+    Act, Carried, Claim, Condition, Ending, Extend, Fired, Firing, KnownKind, LeaseRef, LeaseState,
+    Leased, MarkRef, Moved, Open, Opened, Outbox, Pruned, Recorded, Refused, Relay, Retention,
+    Schedule, StoreError, Term,
 };
-use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{NewTask, TaskId, TenantName, Timestamp, Valid, failpoint};
+use longshore_core::task::{Accepted, Idempotency};
+use longshore_core::{NewTask, QueueName, TenantName, Timestamp, Valid, failpoint};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -105,7 +105,7 @@ jobs! {
     /// Goes on with a purge.
     Purge(act: Box<Act>, below: i64) -> Box<Done>, Sync;
     Claim(claim: Claim) -> Vec<Leased>, Ride;
-    Open(ids: Vec<TaskId>, worker: Arc<str>, hold: Hold) -> Vec<Opened>, Sync;
+    Open(want: Box<Open>) -> Vec<Opened>, Sync;
     Extend(leases: Vec<Extend>) -> Vec<LeaseState>, Ride;
     Record(ends: Vec<Ending>) -> Vec<Recorded>, Sync;
     GiveBack(leases: Vec<LeaseRef>) -> (), Sync;
@@ -113,8 +113,11 @@ jobs! {
     Rescue() -> Moved, Sync;
     Expire() -> Moved, Sync;
     Prune(keep: Retention) -> Pruned, Ride;
-    Outbox(limit: usize) -> Vec<Marked>, Look;
-    Relayed(carried: Vec<Seq>) -> (), Sync;
+    Outbox(want: Relay) -> Outbox, Look;
+    /// Undone, it makes a double; so it need not be synced.
+    Relayed(marks: Vec<MarkRef>) -> (), Ride;
+    Carried(queue: QueueName) -> Vec<Carried>, Look;
+    Lost(marks: Vec<MarkRef>) -> usize, Ride;
     PutSchedule(schedule: Box<Schedule>, before: Option<u64>) -> Box<Result<Schedule, Refused>>, Sync;
     RemoveSchedule(tenant: TenantName, id: uuid::Uuid) -> bool, Sync;
     DueSchedules(limit: usize) -> (Vec<Schedule>, Option<Timestamp>), Look;
@@ -160,8 +163,10 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
         Job::Replay { tenant, key, .. } => Answer::Replay(desk.replay(tenant, key)?),
         Job::Act { acts, .. } => Answer::Act(each(acts, |act| desk.act(act))?),
         Job::Purge { act, below, .. } => Answer::Purge(Box::new(desk.purge_on(act, *below)?)),
-        Job::Open { ids, worker, hold, .. } => {
-            Answer::Open(each(ids, |id| desk.open_carried(*id, worker, *hold))?)
+        Job::Open { want, .. } => {
+            let opened = each(&want.ids, |id| desk.open_carried(*id, want))?;
+            failpoint::pass("store.claim_applied")?;
+            Answer::Open(opened)
         }
         Job::Extend { leases, .. } => Answer::Extend(each(leases, |lease| desk.extend(lease))?),
         Job::Record { ends, .. } => {
@@ -181,8 +186,13 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
         Job::Rescue { .. } => Answer::Rescue(desk.rescue()?),
         Job::Expire { .. } => Answer::Expire(desk.expire()?),
         Job::Prune { keep, .. } => Answer::Prune(desk.prune(keep)?),
-        Job::Outbox { limit, .. } => Answer::Outbox(desk.outbox(*limit)?),
-        Job::Relayed { carried, .. } => Answer::Relayed(desk.relayed(carried)?),
+        Job::Outbox { want, .. } => Answer::Outbox(desk.outbox(want)?),
+        Job::Relayed { marks, .. } => {
+            desk.relayed(marks)?;
+            Answer::Relayed(())
+        }
+        Job::Carried { queue, .. } => Answer::Carried(desk.carried(queue)?),
+        Job::Lost { marks, .. } => Answer::Lost(desk.lost(marks)?),
         Job::PutSchedule { schedule, before, .. } => {
             Answer::PutSchedule(Box::new(desk.put_schedule(schedule, *before)?))
         }

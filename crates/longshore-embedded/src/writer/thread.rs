@@ -127,6 +127,9 @@ fn write(
         closing = jobs.iter().any(|job| matches!(job, Job::Close { .. }));
         let log_bytes = u64::from(checkpointer.pages()) * u64::from(PAGE_SIZE);
         fatal = rounds.run(std::mem::take(&mut jobs), log_bytes).err();
+        for queue in rounds.marked() {
+            inbox.bells.ring(&queue);
+        }
         fatal = fatal.or_else(|| checkpointer.fatal());
         if fatal.is_none() {
             checkpointer.nudge();

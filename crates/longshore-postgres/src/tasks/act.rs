@@ -268,8 +268,9 @@ impl Desk<'_> {
             Ok(Some(format!("{{\"carrier\":{}}}", serde_json::to_string(&carrier)?)))
         };
         let (before, after) = (shown(old.as_deref())?, shown(carrier.as_deref())?);
-        self.carry(queue, carrier.as_deref()).await?;
-        self.after.wake_all |= carrier.is_none();
+        self.carry(queue, old.as_deref(), carrier.as_deref()).await?;
+        self.after.wake_all = true;
+        self.after.stirs = true;
         Ok(Done { before, after, ..Done::default() })
     }
 

@@ -2,12 +2,14 @@
 
 use super::claim::{BEYOND_TIMEOUT, count_claimed, note_claimed};
 use super::desk::{Desk, millis, text};
+use super::locks::Locked;
+use crate::bounds::{self, Bound, SPEND};
 use crate::error::Trouble;
 use longshore_core::attempt::TaskError;
 use longshore_core::rescue::Runs;
 use longshore_core::retry::BuryReason;
 use longshore_core::state::Cause;
-use longshore_core::store::{Hold, Opened};
+use longshore_core::store::{Hold, Open, Opened};
 use longshore_core::{FaultClass, State, TaskId};
 
 const OPEN: &str = "
@@ -21,13 +23,40 @@ RETURNING seq, id, tenant, queue, kind, payload, spec, run, attempt, openings, m
     $9::int2, $10::int2";
 
 impl Desk<'_> {
+    /// Opens tasks that a broker carried, within the bounds of their queue.
+    pub(crate) async fn open_all(&mut self, want: &Open) -> Result<Vec<Opened>, Trouble> {
+        let mut bound = match (want.limit, want.rate) {
+            (None, None) => None,
+            _ => Some(self.bound(want).await?),
+        };
+        let mut opened = Vec::with_capacity(want.ids.len());
+        for id in &want.ids {
+            opened.push(self.open_carried(*id, want, &mut bound).await?);
+        }
+        if let Some(until) = bound.as_ref().and_then(Bound::spent) {
+            self.execute(SPEND, &[&want.queue.as_str(), &until]).await?;
+        }
+        Ok(opened)
+    }
+
+    /// Looks at the bounds of a queue, under their lock.
+    async fn bound(&self, want: &Open) -> Result<Bound, Trouble> {
+        let number = Locked::Limit(&want.queue).number(&self.base.schema);
+        self.execute("SELECT pg_advisory_xact_lock($1)", &[&number]).await?;
+        let limit = want.limit.map(i64::from);
+        let row = self.row(bounds::LOOK, &[&want.queue.as_str(), &limit]).await?;
+        let row = row.ok_or_else(|| Trouble::Failed("a look has no answer".to_owned()))?;
+        Bound::read(&row, limit, want.rate, self.now)
+    }
+
     /// Opens a task that a broker carried.
     pub(crate) async fn open_carried(
         &mut self,
         id: TaskId,
-        worker: &str,
-        hold: Hold,
+        want: &Open,
+        bound: &mut Option<Bound>,
     ) -> Result<Opened, Trouble> {
+        let hold = want.hold;
         let Some(row) = self.load_by_id(id).await? else { return Ok(Opened::Over) };
         if row.state.is_end() {
             return Ok(Opened::Over);
@@ -40,7 +69,13 @@ impl Desk<'_> {
         if row.ready == 0 || alone || self.is_paused(&row.sort).await? {
             // Its envelope is dropped, so the broker is given another one.
             self.execute("UPDATE outbox SET relayed = false WHERE seq = $1", &[&row.seq]).await?;
+            self.after.woken.insert(row.sort.queue);
             return Ok(Opened::NotReady);
+        }
+        let mut bound = bound.as_mut().filter(|_| row.sort.queue == want.queue);
+        if bound.as_ref().is_some_and(|bound| bound.room(1) < 1) {
+            let after = bound.and_then(|bound| bound.wait()).map(|(_, after)| after);
+            return Ok(Opened::NoRoom { after });
         }
         let (timed, lasts) = match hold {
             Hold::Lease { lasts } => (true, lasts.map(millis)),
@@ -51,7 +86,7 @@ impl Desk<'_> {
                 OPEN,
                 &[
                     &row.seq,
-                    &text(worker),
+                    &text(&want.worker),
                     &timed,
                     &lasts,
                     &BEYOND_TIMEOUT,
@@ -63,7 +98,11 @@ impl Desk<'_> {
                 ],
             )
             .await?;
+        if let Some(bound) = &mut bound {
+            bound.take(opened.len());
+        }
         self.unmark(row.seq).await?;
+        self.after.room.insert(row.sort.queue.clone());
         count_claimed(&opened, &mut self.marks)?;
         match note_claimed(&opened, self.now, self.began, &mut self.after)? {
             (mut leased, damaged) if damaged.is_empty() => {

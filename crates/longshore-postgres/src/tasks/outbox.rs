@@ -2,11 +2,19 @@
 
 use super::desk::Desk;
 use super::row::TaskRow;
-use super::sort::Sort;
 use crate::error::Trouble;
-use longshore_core::TaskId;
-use longshore_core::store::Marked;
-use longshore_core::task::Seq;
+use crate::oversight::queue;
+use longshore_core::store::MarkRef;
+use tokio_postgres::Row;
+
+/// In the order of places, so that two who turn the same do not wait for each other.
+const TURN: &str = "
+WITH told AS (
+    SELECT o.seq FROM unnest($1::int8[], $2::int4[]) AS m(seq, openings)
+    JOIN outbox o USING (seq) JOIN tasks t ON t.seq = m.seq AND t.openings = m.openings
+    WHERE o.relayed <> $3 ORDER BY o.seq FOR UPDATE OF o
+)
+UPDATE outbox SET relayed = $3 FROM told WHERE outbox.seq = told.seq RETURNING outbox.queue";
 
 impl Desk<'_> {
     /// Whether a broker carries the queue.
@@ -44,21 +52,23 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// From now on a broker carries the queue's tasks, or nobody.
+    /// From now on a broker carries the queue's tasks, or nobody. It has none of what the one before was given.
     pub(super) async fn carry(
         &mut self,
         queue: &str,
+        before: Option<&str>,
         carrier: Option<&str>,
     ) -> Result<(), Trouble> {
+        if before == carrier {
+            return Ok(());
+        }
         // Whoever makes a task ready at this moment is waited for, and sees what is set here afterwards: else
         // its mark would be missing for ever.
         self.execute("LOCK TABLE tasks IN SHARE MODE", &[]).await?;
         self.carried = None;
-        let carried = self.is_carried(queue).await?;
+        self.execute("DELETE FROM outbox WHERE queue = $1", &[&queue]).await?;
         let Some(carrier) = carrier else {
             self.execute("DELETE FROM carriers WHERE queue = $1", &[&queue]).await?;
-            self.execute("DELETE FROM outbox WHERE queue = $1", &[&queue]).await?;
-            self.carried = None;
             return Ok(());
         };
         self.execute(
@@ -67,44 +77,34 @@ impl Desk<'_> {
             &[&queue, &carrier],
         )
         .await?;
-        if !carried {
-            self.execute(
-                "INSERT INTO outbox(seq, queue, relayed)
-                 SELECT seq, queue, false FROM tasks WHERE queue = $1 AND ready > 0
-                 ON CONFLICT (seq) DO UPDATE SET relayed = false",
-                &[&queue],
-            )
-            .await?;
+        self.execute(
+            "INSERT INTO outbox(seq, queue, relayed)
+             SELECT seq, queue, false FROM tasks WHERE queue = $1 AND ready > 0",
+            &[&queue],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Notes that a broker has these.
+    pub(crate) async fn relayed(&self, marks: &[MarkRef]) -> Result<(), Trouble> {
+        self.turn(marks, true).await.map(drop)
+    }
+
+    /// Notes that a broker has lost these; returns the queues of those that it had.
+    pub(crate) async fn lost(&mut self, marks: &[MarkRef]) -> Result<usize, Trouble> {
+        let turned = self.turn(marks, false).await?;
+        for row in &turned {
+            self.after.woken.insert(queue(row.try_get(0)?)?);
         }
-        self.carried = None;
-        Ok(())
+        Ok(turned.len())
     }
 
-    pub(crate) async fn outbox(&self, limit: usize) -> Result<Vec<Marked>, Trouble> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self
-            .rows(
-                "SELECT t.seq, t.id, t.tenant, t.queue, t.kind FROM outbox o JOIN tasks t USING (seq)
-                 WHERE NOT o.relayed ORDER BY o.seq LIMIT $1",
-                &[&limit],
-            )
-            .await?;
-        let marked = |row: &tokio_postgres::Row| -> Result<Marked, Trouble> {
-            let Sort { tenant, queue, kind } = Sort::read(row, 2)?;
-            Ok(Marked {
-                seq: Seq(row.try_get(0)?),
-                id: TaskId(row.try_get(1)?),
-                tenant,
-                queue,
-                kind,
-            })
-        };
-        rows.iter().map(marked).collect()
-    }
-
-    pub(crate) async fn relayed(&self, carried: &[Seq]) -> Result<(), Trouble> {
-        let seqs: Vec<i64> = carried.iter().map(|seq| seq.0).collect();
-        self.execute("UPDATE outbox SET relayed = true WHERE seq = ANY($1)", &[&seqs]).await?;
-        Ok(())
+    /// Lets current marks stand so that did not.
+    async fn turn(&self, marks: &[MarkRef], relayed: bool) -> Result<Vec<Row>, Trouble> {
+        let seqs: Vec<i64> = marks.iter().map(|mark| mark.seq.0).collect();
+        let openings: Vec<i32> =
+            marks.iter().map(|mark| i32::try_from(mark.openings).unwrap_or(i32::MAX)).collect();
+        self.rows(TURN, &[&seqs, &openings, &relayed]).await
     }
 }

@@ -89,13 +89,15 @@ pub(crate) async fn a_schema_of_version_1_is_brought_up_beside_its_servers() {
     submit(&old, job()).await;
     let database = connect(&url).await;
     database
-        .batch_execute("DROP TABLE rates; UPDATE format SET version = 1, oldest = 1")
+        .batch_execute(
+            "DROP TABLE rates; DROP INDEX outbox_relayed; UPDATE format SET version = 1, oldest = 1",
+        )
         .await
         .expect("as version 1 had left it");
     let new = open(&url).await;
     let format = database.query_one("SELECT version, oldest FROM format", &[]).await;
     let format = format.expect("it answers");
-    assert_eq!((format.get::<_, i32>(0), format.get::<_, i32>(1)), (2, 1));
+    assert_eq!((format.get::<_, i32>(0), format.get::<_, i32>(1)), (3, 1));
     let mut claim = request(5, Hold::Process);
     claim.wants[0].rate = Some("1/h".parse().expect("a rate"));
     assert_eq!(new.claim(claim.clone()).await.expect("claim answers").len(), 1);

@@ -1,11 +1,12 @@
 //! What every attempt of a process shares.
 
 use super::executor::Executor;
+use super::fetch::CLAIMS;
 use super::record::Ends;
 use super::running::Running;
 use super::slots::Slots;
 use crate::brokers::Brokers;
-use crate::live::Live;
+use crate::live::{Live, at_once};
 use crate::notify::Hub;
 use crate::stall::StallWatch;
 use crate::telemetry::Telemetry;
@@ -13,7 +14,7 @@ use crate::upkeep::{Horizon, Nudge};
 use longshore_core::store::{Hold, Store, StoreError};
 use longshore_core::{Clock, QueueName};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,15 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Returns the slots of a queue, as many as are set now.
+    pub(crate) fn slots_of(&self, queue: &QueueName) -> Slots {
+        let count = at_once(&self.live.now().settings(queue));
+        let mut all = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slots = all.entry(queue.clone()).or_insert_with(|| Slots::new(count, CLAIMS));
+        slots.resize(count);
+        slots.clone()
+    }
+
     /// Returns whether somebody else may cancel or take what runs here, so that the store has to be asked.
     pub(crate) fn is_one_of_many(&self) -> bool {
         self.store.is_shared() || matches!(self.hold, Hold::Lease { .. })

@@ -10,7 +10,7 @@ use longshore_core::queue::QueueSettings;
 use longshore_core::store::{Claim, ErrorClass, Leased, Want};
 use longshore_core::{KindName, QueueName, failpoint};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 /// Claims that each queue makes at the same time: while one is answered, another one waits at the
 /// store, so that what comes in meanwhile is handed over at once.
-const CLAIMS: usize = 4;
+pub(super) const CLAIMS: usize = 4;
 /// How long one claim waits for work; a claim that comes back empty is made again.
 const WAIT: Duration = Duration::from_secs(20);
 /// Pause after a failure of the store, doubled up to the longest.
@@ -39,19 +39,21 @@ pub(crate) async fn run(
     loop {
         let now = live.borrow_and_update().clone();
         queues.retain(|name, fetch| {
-            let stays = now.registry.queue(name.as_str()).is_some();
+            let stays = now.registry.queue(name.as_str()).is_some() && now.carrier(name).is_none();
             if !stays {
                 fetch.stop.cancel();
             }
             stays
         });
-        for (name, _) in now.registry.queues() {
+        // What a broker carries comes from there.
+        for (name, _) in now.registry.queues().filter(|(name, _)| now.carrier(name).is_none()) {
             let settings = now.settings(name);
             if let Some(fetch) = queues.get(name) {
                 fetch.change(&settings);
                 continue;
             }
-            let fetch = Fetch::new(name.clone(), &settings, stop.child_token(), &cx);
+            let slots = cx.slots_of(name);
+            let fetch = Fetch { queue: name.clone(), slots, stop: stop.child_token() };
             for _ in 0..CLAIMS {
                 loops.spawn(fetch.clone().run(cx.clone(), attempts.clone()));
             }
@@ -80,19 +82,6 @@ struct Fetch {
 }
 
 impl Fetch {
-    fn new(
-        queue: QueueName,
-        settings: &QueueSettings,
-        stop: CancellationToken,
-        cx: &Context,
-    ) -> Self {
-        let count = at_once(settings);
-        let mut all = cx.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let slots = all.entry(queue.clone()).or_insert_with(|| Slots::new(count, CLAIMS)).clone();
-        slots.resize(count);
-        Self { queue, slots, stop }
-    }
-
     fn change(&self, settings: &QueueSettings) {
         self.slots.resize(at_once(settings));
     }
@@ -165,13 +154,13 @@ impl Fetch {
 }
 
 /// Returns once the value is `wanted`.
-async fn is(value: &mut watch::Receiver<bool>, wanted: bool) {
+pub(crate) async fn is(value: &mut watch::Receiver<bool>, wanted: bool) {
     // The other end lives as long as the context does.
     let _ = value.wait_for(|value| *value == wanted).await;
 }
 
 /// Gives each task its slot and a place among the handlers.
-fn begin(
+pub(crate) fn begin(
     leased: Vec<Leased>,
     free: Vec<Slot>,
     now: &Now,

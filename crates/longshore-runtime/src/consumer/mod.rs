@@ -24,3 +24,4 @@ pub(crate) use executor::Executor;
 pub(crate) use handlers::Handlers;
 pub(crate) use record::Ends;
 pub(crate) use running::Running;
+pub(crate) use slots::Slot;

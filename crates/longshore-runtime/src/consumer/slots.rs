@@ -110,11 +110,15 @@ impl Slots {
 
     /// Waits for room for one task, and takes as much more as there is, at most a fair share.
     pub(crate) async fn take(&self) -> Vec<Slot> {
+        self.take_at_most(self.places.wanted().div_ceil(self.claims)).await
+    }
+
+    /// Waits for room for one task, and takes as much more as there is, for at most so many.
+    pub(crate) async fn take_at_most(&self, most: usize) -> Vec<Slot> {
         let Some(first) = self.places.one().await else { return Vec::new() };
         // Handlers that are about to return go first, so that one claim serves them all.
         tokio::task::yield_now().await;
-        let share = self.places.wanted().div_ceil(self.claims).saturating_sub(1);
-        let more = self.places.some_now(share);
+        let more = self.places.some_now(most.saturating_sub(1));
         let slot = |place| Slot { slots: self.clone(), _place: place, turn: None };
         std::iter::once(first).chain(more).map(slot).collect()
     }

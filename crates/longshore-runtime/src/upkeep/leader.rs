@@ -24,6 +24,7 @@ pub(crate) struct Leader(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    office: String,
     store: Arc<dyn Store>,
     holder: Arc<str>,
     seen: Mutex<Seen>,
@@ -37,13 +38,18 @@ struct Seen {
 
 impl Leader {
     pub(crate) fn new(store: Arc<dyn Store>, holder: Arc<str>) -> Self {
-        Self(Arc::new(Shared { store, holder, seen: Mutex::default() }))
+        Self::of(OFFICE.to_owned(), store, holder)
+    }
+
+    /// The same, for an office of its own.
+    pub(crate) fn of(office: String, store: Arc<dyn Store>, holder: Arc<str>) -> Self {
+        Self(Arc::new(Shared { office, store, holder, seen: Mutex::default() }))
     }
 
     /// Returns nothing if this server is to do the duties now, else how long to wait before asking again. A
     /// store that is ours alone has no other.
     pub(crate) async fn wait(&self) -> Result<Option<Duration>, StoreError> {
-        let Shared { store, holder, seen } = &*self.0;
+        let Shared { office, store, holder, seen } = &*self.0;
         if !store.is_shared() {
             return Ok(None);
         }
@@ -57,7 +63,7 @@ impl Leader {
             };
             seen.term = match kept {
                 Some(term) => Some(term),
-                None => store.acquire(OFFICE, holder, LASTS).await?,
+                None => store.acquire(office, holder, LASTS).await?,
             };
         }
         Ok(if seen.term.is_some() { None } else { Some(ASKED) })

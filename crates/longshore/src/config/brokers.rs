@@ -8,6 +8,7 @@ use super::model::Broker;
 use super::reader::Reader;
 use super::secret::Address;
 use longshore_core::broker::{DeclareMode, Reconnect};
+use longshore_runtime::nearest::nearest;
 use std::collections::BTreeMap;
 
 /// Blocks with what only one driver knows, named after it.
@@ -35,6 +36,27 @@ pub(super) fn brokers(root: &Block, reader: &mut Reader<'_>) -> BTreeMap<String,
         all.insert(name.to_owned(), broker);
     }
     all
+}
+
+/// Reads a key that names a broker, of the configuration or of the code.
+pub(super) fn named_by(
+    key: &str,
+    block: &Block,
+    brokers: &BTreeMap<String, Broker>,
+    reader: &mut Reader<'_>,
+) -> Option<String> {
+    let wanted = block.text(key)?;
+    let coded = reader.sources.coded_brokers();
+    let known: Vec<&str> = brokers.keys().map(String::as_str).chain(coded).collect();
+    if !known.contains(&wanted) {
+        let hint = match nearest(wanted, known).first() {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "declare it under `brokers`".into(),
+        };
+        let message = format!("there is no broker \"{wanted}\"; {hint}");
+        reader.fault(&block.path_of(key), &block.origin_of(key), message);
+    }
+    Some(wanted.to_owned())
 }
 
 /// Returns the name of a broker's driver.

@@ -4,8 +4,8 @@ use super::block::{Block, Content, join};
 use super::fault::ConfigError;
 use super::form::Leaf;
 use super::model::{
-    Auth, Command, Config, Kind, Limits, LogFormat, Push, Queue, Runner, Schema, Server, Telemetry,
-    TlsFiles,
+    Auth, Broker, Command, Config, Kind, Limits, LogFormat, Push, Queue, Runner, Schema, Server,
+    Telemetry, TlsFiles,
 };
 use super::origin::Origin;
 use super::reader::Reader;
@@ -31,7 +31,7 @@ pub(super) fn config(
     file: Option<PathBuf>,
 ) -> Result<Config, ConfigError> {
     let brokers = brokers::brokers(root, &mut reader);
-    let queues = queues(root);
+    let queues = queues(root, &brokers, &mut reader);
     let kinds = kinds(root, &queues, &mut reader);
     let schedules = plans::schedules(root, &queues, &kinds, &mut reader);
     let consumers = consumers::consumers(root, &brokers, &mut reader);
@@ -158,7 +158,11 @@ pub(super) fn named<'b>(root: &'b Block, name: &str) -> impl Iterator<Item = (&'
     })
 }
 
-fn queues(root: &Block) -> BTreeMap<QueueName, Queue> {
+fn queues(
+    root: &Block,
+    brokers: &BTreeMap<String, Broker>,
+    reader: &mut Reader<'_>,
+) -> BTreeMap<QueueName, Queue> {
     let queue = |(name, block): (&str, &Block)| {
         let queue = Queue {
             slots: block.small("slots").unwrap_or(1),
@@ -168,6 +172,7 @@ fn queues(root: &Block) -> BTreeMap<QueueName, Queue> {
                 _ => None,
             }),
             backlog: block.whole("backlog"),
+            carrier: brokers::named_by("carrier", block, brokers, reader),
         };
         Some((QueueName::new(name).ok()?, queue))
     };
@@ -182,6 +187,7 @@ fn kinds(
     let mut kinds = BTreeMap::new();
     for (name, block) in named(root, "kinds") {
         let Ok(name) = KindName::new(name) else { continue };
+        judge_pull(block, queues, reader);
         let kind = Kind {
             queue: queue_of(block, queues, reader),
             runner: runner(&name, block, reader),
@@ -196,6 +202,21 @@ fn kinds(
         kinds.insert(name, kind);
     }
     kinds
+}
+
+/// Workers that pull ask the store, and what a broker carries does not come from there.
+fn judge_pull(block: &Block, queues: &BTreeMap<QueueName, Queue>, reader: &mut Reader<'_>) {
+    let pulled = block.pick("pull", |leaf| match leaf {
+        Leaf::Flag(flag) => Some(*flag),
+        _ => None,
+    });
+    let carried = block.text("queue").and_then(|name| queues.get(name)?.carrier.as_ref());
+    if let (Some(true), Some(carrier)) = (pulled, carried) {
+        let message = format!(
+            "tasks of this kind are carried by \"{carrier}\", so no worker can pull them; give it another queue"
+        );
+        reader.fault(&block.path_of("queue"), &block.origin_of("queue"), message);
+    }
 }
 
 /// The keys that somebody gave.

@@ -8,7 +8,6 @@ use super::reader::Reader;
 use super::{brokers, rules};
 use longshore_runtime::handler::Decode;
 use longshore_runtime::messages::{self, Mode};
-use longshore_runtime::nearest::nearest;
 use std::collections::BTreeMap;
 
 /// Reads who gets which messages, and what is done with them.
@@ -102,27 +101,18 @@ fn broker_of(
     brokers: &BTreeMap<String, Broker>,
     reader: &mut Reader<'_>,
 ) -> Option<String> {
-    let known = || {
-        let coded = reader.sources.coded_brokers();
-        brokers.keys().map(String::as_str).chain(coded).collect::<Vec<_>>()
-    };
-    let Some(wanted) = block.text("broker") else {
-        let (count, coded) = (known().len(), reader.sources.has_consumer_in_code(name));
+    if block.text("broker").is_none() {
+        let (count, coded) = (
+            brokers.len() + reader.sources.coded_brokers().count(),
+            reader.sources.has_consumer_in_code(name),
+        );
         if count != 1 && !coded && !block.has("broker") {
             let message = format!("is missing: there are {count} brokers, name one of `brokers`");
             reader.fault(&block.path_of("broker"), &block.origin, message);
         }
         return None;
-    };
-    if !known().contains(&wanted) {
-        let hint = match nearest(wanted, known()).first() {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => "declare it under `brokers`".into(),
-        };
-        let message = format!("there is no broker \"{wanted}\"; {hint}");
-        reader.fault(&block.path_of("broker"), &block.origin_of("broker"), message);
     }
-    Some(wanted.to_owned())
+    brokers::named_by("broker", block, brokers, reader)
 }
 
 /// Who does it: exactly one of them.

@@ -261,7 +261,12 @@ const QUEUE: &[Key] = &[
         Unset,
         "so many of its tasks may wait; above it submits are refused with 429",
     ),
-    later("carrier"),
+    one(
+        "carrier",
+        Form::Text { max: 128 },
+        Unset,
+        "the broker that carries its tasks to whoever runs them, one of `brokers`; the store itself hands them out unless given",
+    ),
 ];
 
 const KIND: &[Key] = &[

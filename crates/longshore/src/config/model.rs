@@ -117,6 +117,8 @@ pub struct Queue {
     pub rate: Option<Rate>,
     /// So many may wait. Default: no limit.
     pub backlog: Option<u64>,
+    /// The broker that carries its tasks. Default: the store hands them out itself.
+    pub carrier: Option<String>,
 }
 
 /// A kind: what may be submitted, its knobs, and who runs it.

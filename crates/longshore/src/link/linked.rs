@@ -3,12 +3,12 @@
 use crate::builder::LEASE;
 use crate::client::{Class, Client, ClientError};
 use async_trait::async_trait;
+use longshore_core::QueueName;
 use longshore_core::queue::QueueSettings;
 use longshore_core::store::{
     Claim, Condition, Controls, Ending, Extend, Hold, KnownKind, LeaseState, Leased, Lifecycle,
-    Opened, Recorded, Result, SeenWorker, StoreError, Told, Work, Worker, Workers,
+    Open, Opened, Recorded, Result, SeenWorker, StoreError, Told, Work, Worker, Workers,
 };
-use longshore_core::{QueueName, TaskId};
 use longshore_runtime::link::wire::{
     AnnounceAnswer, AnnounceSaid, ClaimAnswer, ClaimSaid, EndSaid, ExtendSaid, Garbled, HeldSaid,
     LeasedSaid, RecordedSaid, WantSaid, millis,
@@ -88,9 +88,9 @@ impl Work for Linked {
         tasks.into_iter().map(leased).collect::<Result<_, _>>().map_err(garbled)
     }
 
-    async fn open(&self, ids: Vec<TaskId>, _: Arc<str>, _: Hold) -> Result<Vec<Opened>> {
+    async fn open(&self, want: Open) -> Result<Vec<Opened>> {
         // Nothing is carried to a linked worker.
-        Ok(ids.iter().map(|_| Opened::NotReady).collect())
+        Ok(want.ids.iter().map(|_| Opened::NotReady).collect())
     }
 
     async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>> {

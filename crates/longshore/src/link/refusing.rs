@@ -3,12 +3,12 @@
 use super::Linked;
 use async_trait::async_trait;
 use longshore_core::store::{
-    Act, Acted, AuditLine, Controls, Count, Filter, Fired, Firing, Intake, Leases, Marked, Moved,
-    Oversight, Page, Pruned, QueueAge, Refused, Result, Retention, Schedule, Schedules, StoreError,
-    TaskQuery, Term, Upkeep,
+    Act, Acted, AuditLine, Carriage, Carried, Controls, Count, Filter, Fired, Firing, Intake,
+    Leases, MarkRef, Moved, Outbox, Oversight, Page, Pruned, QueueAge, Refused, Relay, Result,
+    Retention, Schedule, Schedules, StoreError, TaskQuery, Term, Upkeep,
 };
-use longshore_core::task::{Accepted, Idempotency, Seq};
-use longshore_core::{Attempt, NewTask, Task, TaskId, TenantName, Timestamp, Valid};
+use longshore_core::task::{Accepted, Idempotency};
+use longshore_core::{Attempt, NewTask, QueueName, Task, TaskId, TenantName, Timestamp, Valid};
 use std::time::Duration;
 
 fn elsewhere<T>() -> Result<T> {
@@ -52,12 +52,23 @@ impl Upkeep for Linked {
     async fn prune(&self, _: &Retention) -> Result<Pruned> {
         elsewhere()
     }
+}
 
-    async fn outbox(&self, _: usize) -> Result<Vec<Marked>> {
+#[async_trait]
+impl Carriage for Linked {
+    async fn outbox(&self, _: Relay) -> Result<Outbox> {
         elsewhere()
     }
 
-    async fn relayed(&self, _: Vec<Seq>) -> Result<()> {
+    async fn relayed(&self, _: Vec<MarkRef>) -> Result<()> {
+        elsewhere()
+    }
+
+    async fn carried(&self, _: &QueueName) -> Result<Vec<Carried>> {
+        elsewhere()
+    }
+
+    async fn lost(&self, _: Vec<MarkRef>) -> Result<usize> {
         elsewhere()
     }
 }

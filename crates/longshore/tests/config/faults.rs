@@ -6,6 +6,18 @@ use longshore::config::{Sources, schema};
 /// Files of one fault each, and how it is told.
 const WRONG: &[(&str, &str)] = &[
     (
+        "brokers: { main: { url: \"amqp://h\" } }\nqueues: { mail: { carrier: mian } }",
+        "2:28: queues.mail.carrier: there is no broker \"mian\"; did you mean \"main\"?",
+    ),
+    (
+        "queues: { mail: { carrier: main } }",
+        "1:28: queues.mail.carrier: there is no broker \"main\"; declare it under `brokers`",
+    ),
+    (
+        "brokers: { main: { url: \"amqp://h\" } }\nqueues: { mail: { carrier: main } }\nkinds: { a: { pull: true, queue: mail } }",
+        "3:34: kinds.a.queue: tasks of this kind are carried by \"main\", so no worker can pull them; give it another queue",
+    ),
+    (
         "brokers: { main: { url: \"embedded:\" } }\nconsumers: { c: { topic: a, push: \"http://h/\", rabbitmq: { x: 1 } } }",
         "2:48: consumers.c.rabbitmq: belongs to another sort of broker than this consumer's",
     ),

@@ -51,6 +51,11 @@ const KEYS: &[(&str, &str, [&str; 2])] = &[
     ("queues.*.rate", "queues: { q: { rate: % } }", ["1/s", "1/m"]),
     ("queues.*.backlog", "queues: { q: { backlog: % } }", ["1", "2"]),
     (
+        "queues.*.carrier",
+        "brokers: { a: { url: \"amqp://h\" }, b: { url: \"amqp://h\" } }\nqueues: { q: { carrier: % } }",
+        ["a", "b"],
+    ),
+    (
         "kinds.*.queue",
         "queues: { q: }\nkinds: { k: { command: [wc], queue: % } }",
         ["default", "q"],

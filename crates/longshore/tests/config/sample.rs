@@ -16,7 +16,7 @@ brokers:
   main:   { url: ["amqp://guest:guest@127.0.0.1:5672/%2f"], declare: declare }
 queues:
   default: { slots: 16, limit: 64, rate: 500/s, backlog: 1000000 }
-  mail:    { slots: 8 }
+  mail:    { carrier: main, slots: 8 }
 kinds:
   report.wordcount: { queue: default, command: ["wc", "-w"], timeout: 30s, retry: { strategy: exponential, max_attempts: 4, base: 1s, factor: 2, cap: 10m, jitter: 0.1 } }
   invoice.send:     { queue: mail, push: "https://billing.internal/tasks", schema: ./schemas/invoice.json }
@@ -43,7 +43,7 @@ declare = "declare"
 
 [queues]
 default = { slots = 16, limit = 64, rate = "500/s", backlog = 1_000_000 }
-mail.slots = 8
+mail = { carrier = "main", slots = 8 }
 
 [kinds."report.wordcount"]
 queue = "default"
@@ -111,7 +111,8 @@ fn the_sample_means_what_it_says() {
     let queue = &config.queues["default"];
     assert_eq!((queue.slots, queue.limit, queue.backlog), (16, Some(64), Some(1_000_000)));
     assert_eq!(queue.rate.unwrap().to_string(), "500/s");
-    assert_eq!((config.queues["mail"].slots, config.queues["mail"].limit), (8, None));
+    let mail = &config.queues["mail"];
+    assert_eq!((mail.slots, mail.limit, mail.carrier.as_deref()), (8, None, Some("main")));
 
     let count = &config.kinds["report.wordcount"];
     let Runner::Command(command) = &count.runner else { panic!("{count:?}") };
@@ -182,7 +183,6 @@ fn an_empty_file_means_the_defaults() {
 #[test]
 fn what_comes_later_is_refused_by_name() {
     for (text, fault) in [
-        ("queues:\n  mail: { carrier: main, slots: 8 }", "2:11: queues.mail.carrier:"),
         ("dependencies:\n  carrier-api: { limit: 10 }", "1:1: dependencies:"),
         (
             "brokers: { main: { url: \"amqp://h\" } }\nconsumers:\n  shipping: { topic: a, push: \"http://h/\", depends_on: [x] }",

@@ -128,6 +128,14 @@ impl ModelBroker {
             .collect()
     }
 
+    /// Hands nothing out to those who have subscribed to a group, until they subscribe anew.
+    pub fn deafen(&self, group: &GroupName) {
+        let mut state = self.0.lock();
+        for subscriber in state.subscribers.values_mut().filter(|one| one.group == *group) {
+            subscriber.deaf = true;
+        }
+    }
+
     /// Hands out once more what waits in a group: each of it is there twice.
     pub fn double(&self, group: &GroupName) {
         if let Some(held) = self.0.lock().groups.get_mut(group) {

@@ -44,6 +44,7 @@ pub(super) struct Subscriber {
     pub(super) group: GroupName,
     pub(super) prefetch: usize,
     pub(super) paused: bool,
+    pub(super) deaf: bool,
     pub(super) connection: u64,
 }
 
@@ -165,7 +166,8 @@ impl State {
         };
         let held = self.groups.get_mut(&group)?;
         held.subscriptions.push(number);
-        self.subscribers.insert(number, Subscriber { group, prefetch, paused: false, connection });
+        self.subscribers
+            .insert(number, Subscriber { group, prefetch, paused: false, deaf: false, connection });
         Some(number)
     }
 
@@ -228,7 +230,10 @@ impl State {
         let lent = self.lent.values().filter(|lent| lent.subscription == number).count();
         let room = most.min(prefetch.saturating_sub(lent));
         let is_paused = |number: &u64| self.subscribers.get(number).is_some_and(|one| one.paused);
-        let is_shut = subscriber.paused || away || self.closed.contains(&subscriber.connection);
+        let is_shut = subscriber.paused
+            || subscriber.deaf
+            || away
+            || self.closed.contains(&subscriber.connection);
         let Some(held) = self.groups.get_mut(&group) else { return Vec::new() };
         let due = held.delayed.extract_if(.., |(at, _)| *at <= tick);
         held.ready.extend(due.map(|(_, item)| item).collect::<Vec<_>>());

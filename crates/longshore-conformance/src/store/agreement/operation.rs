@@ -7,7 +7,7 @@ use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::readiness::OnParentFailure;
 use longshore_core::retry::BuryReason;
 use longshore_core::store::{
-    Act, ActKind, Claim, Filter, Hold, Missed, Origin, Retention, Schedule, Want,
+    Act, ActKind, Claim, Filter, Hold, Missed, Open, Origin, Relay, Retention, Schedule, Want,
 };
 use longshore_core::task::{Idempotency, OnConflict, Unique, UniqueWhile};
 use longshore_core::{
@@ -23,7 +23,7 @@ pub(super) enum Operation {
     List(Filter),
     Act(Vec<Act>),
     Claim(Claim),
-    Open(Vec<TaskId>, Hold),
+    Open(Open),
     Extend(Vec<Beat>),
     Record(Vec<End>),
     MakeReady,
@@ -31,8 +31,13 @@ pub(super) enum Operation {
     Expire,
     Prune(Retention),
     Relay {
-        limit: usize,
+        want: Relay,
         confirmed: bool,
+    },
+    /// The broker of a queue loses each so-manieth of what it has.
+    Lose {
+        queue: QueueName,
+        each: usize,
     },
     /// Writes a schedule over the version that is there, or over another one.
     Plan {
@@ -77,16 +82,15 @@ impl Operation {
             260..265 => Self::List(dice.filter()),
             265..350 => Self::Act(dice.several(2, Dice::act)),
             350..510 => Self::Claim(dice.claim()),
-            510..550 => Self::Open(dice.several(3, Dice::id), dice.hold()),
+            510..550 => Self::Open(dice.open()),
             550..590 => Self::Extend(dice.several(3, Dice::beat)),
             590..760 => Self::Record(dice.several(3, Dice::end)),
             760..810 => Self::MakeReady,
             810..840 => Self::Rescue,
             840..860 => Self::Expire,
             860..875 => Self::Prune(dice.retention()),
-            875..895 => {
-                Self::Relay { limit: dice.random.usize(1..6), confirmed: dice.random.bool() }
-            }
+            875..891 => Self::Relay { want: dice.relay(), confirmed: dice.random.bool() },
+            891..895 => Self::Lose { queue: queue("carried"), each: dice.random.usize(1..3) },
             895..905 => Self::Reboot,
             910..918 => Self::Plan { schedule: dice.schedule().into(), as_read: dice.one_in(80) },
             918..920 => Self::Unplan(dice.tenant(), dice.schedule_id()),
@@ -308,7 +312,10 @@ impl Dice<'_> {
             },
             96 => ActKind::Purge(self.queue()),
             97 => ActKind::Carry { queue: queue("carried"), carrier: None },
-            _ => ActKind::Carry { queue: queue("carried"), carrier: Some("broker".to_owned()) },
+            _ => {
+                let carrier = Some(self.of(&["broker", "broker", "broker", "another"]).to_owned());
+                ActKind::Carry { queue: queue("carried"), carrier }
+            }
         };
         let tenant = self.tenant();
         Act { by: "the dice".to_owned(), tenant, what }
@@ -327,6 +334,21 @@ impl Dice<'_> {
         let worker = format!("worker-{}", self.random.u32(0..3)).into();
         let wants = self.several(3, Self::want);
         Claim { worker, hold: self.hold(), wants, wait: Duration::ZERO }
+    }
+
+    fn open(&mut self) -> Open {
+        let (ids, queue, hold) = (self.several(3, Self::id), self.queue(), self.hold());
+        let limit = self.maybe(30, |dice| dice.random.u32(0..4));
+        Open { ids, queue, worker: "carrier".into(), hold, limit, rate: None }
+    }
+
+    fn relay(&mut self) -> Relay {
+        Relay {
+            queue: queue(self.of(&["carried", "carried", "carried", "other"])),
+            window: self.random.usize(0..12),
+            limit: self.random.usize(1..6),
+            wait: Duration::ZERO,
+        }
     }
 
     /// The number of an opening, mostly one of the latest.

@@ -6,7 +6,8 @@ use super::view::{self, Tokens};
 use crate::ModelStore;
 use longshore_core::attempt::Attempt;
 use longshore_core::store::{
-    Count, Ending, Extend, Filter, LeaseRef, Leased, Moved, Opened, Retention, Schedule, Store,
+    Count, Ending, Extend, Filter, LeaseRef, Leased, Marked, Moved, Opened, Retention, Schedule,
+    Store,
 };
 use longshore_core::{Task, TaskId, Timestamp, Valid};
 use std::sync::Arc;
@@ -186,10 +187,9 @@ impl Pair {
                 });
                 same("claim", answers)
             }
-            Operation::Open(ids, hold) => {
+            Operation::Open(want) => {
                 let answers = both!(self, side => {
-                    let opened = side.store.open(ids.clone(), "carrier".into(), hold).await;
-                    let opened = opened.expect("open answers");
+                    let opened = side.store.open(want.clone()).await.expect("open answers");
                     for opened in &opened {
                         if let Opened::Leased(leased) = opened {
                             side.learn(leased)?;
@@ -236,17 +236,28 @@ impl Pair {
                 same("expire", moved(answers))
             }
             Operation::Prune(keep) => self.prune(&keep).await,
-            Operation::Relay { limit, confirmed } => {
+            Operation::Relay { want, confirmed } => {
                 let answers = both!(self, side => {
-                    let marks = side.store.outbox(limit).await.expect("outbox answers");
+                    let outbox = side.store.outbox(want.clone()).await.expect("outbox answers");
                     if confirmed {
-                        let seqs = marks.iter().map(|mark| mark.seq).collect();
-                        side.store.relayed(seqs).await.expect("relayed answers");
+                        let marks = outbox.marks.iter().map(|marked| marked.mark).collect();
+                        side.store.relayed(marks).await.expect("relayed answers");
                     }
-                    let marks = marks.into_iter();
-                    marks.map(|mark| (mark.id, mark.tenant, mark.queue, mark.kind)).collect::<Vec<_>>()
+                    let marks = outbox.marks.into_iter();
+                    let seen = |one: Marked| (one.id, one.mark.openings, one.tenant, one.queue, one.kind);
+                    (marks.map(seen).collect::<Vec<_>>(), outbox.carried)
                 });
                 same("outbox", answers)
+            }
+            Operation::Lose { queue, each } => {
+                let answers = both!(self, side => {
+                    let carried = side.store.carried(&queue).await.expect("carried answers");
+                    let marks = carried.iter().step_by(each).map(|one| one.mark).collect();
+                    let lost = side.store.lost(marks).await.expect("lost answers");
+                    let kinds = carried.into_iter().map(|one| (one.kind, one.mark.openings));
+                    (kinds.collect::<Vec<_>>(), lost)
+                });
+                same("carried", answers)
             }
             Operation::Plan { schedule, as_read } => {
                 let answers = both!(self, side => {

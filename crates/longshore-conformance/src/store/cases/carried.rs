@@ -1,14 +1,15 @@
 //! Queues that a broker carries: marks in the outbox, and opening what came back.
 
-use super::bench::{Bench, in_lane, job, kind, queue, secs};
+use super::bench::{Bench, in_lane, job, kind, queue, secs, tenant};
 use super::case_list;
 use longshore_core::queue::Scope;
-use longshore_core::store::{Hold, Opened};
+use longshore_core::store::{Hold, MarkRef, Open, Opened, Relay};
 use longshore_core::{NewTask, State, TaskId, Verdict};
 
 case_list![
     a_carried_queue_is_not_claimed,
-    ready_tasks_of_a_carried_queue_are_marked_oldest_first,
+    ready_tasks_of_a_carried_queue_are_marked_best_first,
+    many_lines_are_merged_by_rank,
     what_was_relayed_is_not_given_again,
     only_what_is_ready_is_marked,
     a_mark_goes_with_its_task,
@@ -27,13 +28,13 @@ case_list![
 
 const LEASE: Hold = Hold::Lease { lasts: Some(super::bench::LEASE) };
 
-async fn relay_all(t: &Bench) -> Vec<TaskId> {
-    let marks = t.store().outbox(1_000).await.expect("outbox answers");
-    t.store().relayed(marks.iter().map(|mark| mark.seq).collect()).await.expect("noted");
+pub(super) async fn relay_all(t: &Bench) -> Vec<TaskId> {
+    let marks = t.marks().await;
+    t.relayed(&marks).await;
     marks.iter().map(|mark| mark.id).collect()
 }
 
-async fn opened(t: &Bench, id: TaskId) -> longshore_core::store::Leased {
+pub(super) async fn opened(t: &Bench, id: TaskId) -> longshore_core::store::Leased {
     match t.open(id, LEASE).await {
         Opened::Leased(leased) => *leased,
         other => panic!("{other:?} instead of a lease"),
@@ -47,20 +48,38 @@ async fn a_carried_queue_is_not_claimed(t: Bench) {
     assert_eq!(t.claim_inside(10).await, []);
 }
 
-async fn ready_tasks_of_a_carried_queue_are_marked_oldest_first(t: Bench) {
+async fn ready_tasks_of_a_carried_queue_are_marked_best_first(t: Bench) {
     t.carry("default", Some("broker")).await;
     let low = t.submit(NewTask { priority: 0, ..job() }).await;
+    let others = t.submit(NewTask { kind: kind("a"), tenant: tenant("them"), ..job() }).await;
     let high = t.submit(NewTask { priority: 9, ..job() }).await;
     t.submit(NewTask { queue: queue("other"), ..job() }).await;
-    assert_eq!(t.outbox().await, [low, high]);
-    assert_eq!(t.outbox().await, [low, high], "until they were relayed");
+    assert_eq!(t.outbox().await, [high, others, low]);
+    assert_eq!(t.outbox().await, [high, others, low], "until they were relayed");
+}
+
+async fn many_lines_are_merged_by_rank(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    let mut tasks = Vec::new();
+    for at in 0..120 {
+        let priority = u8::try_from(at * 7 % 10).expect("a digit");
+        let of = ["a", "b", "c"][at % 3];
+        let id = t.submit(NewTask { kind: kind(of), priority, ..job() }).await;
+        tasks.push((9 - priority, at, id));
+    }
+    tasks.sort_unstable();
+    let ids: Vec<TaskId> = tasks.iter().map(|(.., id)| *id).collect();
+    assert_eq!(t.outbox().await, ids);
+    let first = t.marks().await;
+    t.relayed(&first[..50]).await;
+    assert_eq!(t.outbox().await, ids[50..]);
 }
 
 async fn what_was_relayed_is_not_given_again(t: Bench) {
     t.carry("default", Some("broker")).await;
     let ids = t.submit_jobs(3).await;
-    let marks = t.store().outbox(10).await.expect("outbox answers");
-    t.store().relayed(vec![marks[1].seq]).await.expect("noted");
+    let marks = t.marks().await;
+    t.relayed(&marks[1..2]).await;
     assert_eq!(t.outbox().await, [ids[0], ids[2]]);
     relay_all(&t).await;
     assert_eq!(t.outbox().await, []);
@@ -121,8 +140,8 @@ async fn carrying_an_existing_queue_marks_what_is_ready(t: Bench) {
 async fn a_queue_given_back_is_claimed_again_and_has_no_marks(t: Bench) {
     t.carry("default", Some("broker")).await;
     let ids = t.submit_jobs(2).await;
-    let marks = t.store().outbox(10).await.expect("outbox answers");
-    t.store().relayed(vec![marks[0].seq]).await.expect("noted");
+    let marks = t.marks().await;
+    t.relayed(&marks[..1]).await;
     t.carry("default", None).await;
     assert_eq!(t.outbox().await, []);
     t.carry("default", Some("broker")).await;
@@ -143,14 +162,14 @@ async fn carrying_twice_changes_nothing(t: Bench) {
 async fn the_outbox_gives_no_more_than_asked(t: Bench) {
     t.carry("default", Some("broker")).await;
     let ids = t.submit_jobs(5).await;
-    let marks = t.store().outbox(2).await.expect("outbox answers");
-    assert_eq!(marks.iter().map(|mark| mark.id).collect::<Vec<_>>(), ids[..2]);
+    let few = t.outbox_with(Relay { limit: 2, ..t.relay() }).await;
+    assert_eq!(few.marks.iter().map(|mark| mark.id).collect::<Vec<_>>(), ids[..2]);
 }
 
 async fn a_carried_task_is_opened_once(t: Bench) {
     t.carry("default", Some("broker")).await;
     let id = t.submit(job()).await;
-    let answers = t.store().open(vec![id, id], "w".into(), LEASE).await.expect("open answers");
+    let answers = t.open_with(Open { worker: "w".into(), ..t.opening(vec![id, id]) }).await;
     let Opened::Leased(leased) = &answers[0] else { panic!("{answers:?}") };
     assert_eq!((leased.lease.id, leased.attempt, leased.openings), (id, 1, 1));
     assert_eq!(leased.expires_at, Some(t.now().after(super::bench::LEASE)));
@@ -195,8 +214,8 @@ async fn an_envelope_that_came_too_early_is_given_again(t: Bench) {
 async fn marks_outlive_a_reboot(t: Bench) {
     t.carry("default", Some("broker")).await;
     let ids = t.submit_jobs(3).await;
-    let marks = t.store().outbox(10).await.expect("outbox answers");
-    t.store().relayed(vec![marks[0].seq]).await.expect("noted");
+    let marks = t.marks().await;
+    t.relayed(&marks[..1]).await;
     let Opened::Leased(_) = t.open(ids[1], Hold::Process).await else { panic!("opened") };
     t.reboot().await;
     assert_eq!(t.outbox().await, ids[1..]);
@@ -205,11 +224,20 @@ async fn marks_outlive_a_reboot(t: Bench) {
 
 async fn marks_tell_all_that_relaying_takes(t: Bench) {
     t.carry("other", Some("broker")).await;
-    let owner = super::bench::tenant("them");
-    let asked = NewTask { kind: kind("a"), queue: queue("other"), tenant: owner, ..job() };
+    let owner = tenant("them");
+    let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+    let asked = NewTask {
+        kind: kind("a"),
+        queue: queue("other"),
+        tenant: owner,
+        traceparent: traceparent.clone(),
+        ..job()
+    };
     t.submit(asked.clone()).await;
-    let mark = t.store().outbox(10).await.expect("outbox answers").remove(0);
+    let want = Relay { queue: queue("other"), ..t.relay() };
+    let mark = t.outbox_with(want).await.marks.remove(0);
     let task = t.store().get(asked.tenant.clone(), asked.id).await.expect("read").expect("there");
-    assert_eq!((mark.id, mark.seq), (asked.id, task.seq));
+    assert_eq!((mark.id, mark.mark), (asked.id, MarkRef { seq: task.seq, openings: 0 }));
+    assert_eq!(mark.traceparent, traceparent);
     assert_eq!((mark.tenant, mark.queue, mark.kind), (asked.tenant, asked.queue, asked.kind));
 }

@@ -21,6 +21,7 @@ mod payloads;
 mod prune;
 mod rates;
 mod reading;
+mod relaying;
 mod reopen;
 mod rescue;
 mod schedules;
@@ -42,6 +43,7 @@ pub(super) const ALL: &[(&str, &[Case])] = &[
     ("backlog", backlog::CASES),
     ("boot", boot::CASES),
     ("carried", carried::CASES),
+    ("relaying", relaying::CASES),
     ("ends", ends::CASES),
     ("expiry", expiry::CASES),
     ("extend", extend::CASES),

@@ -1,0 +1,166 @@
+//! One broker that carries tasks, as relay and receivers of this process see it.
+
+use super::group;
+use crate::consumer::Context;
+use longshore_core::broker::{
+    Broker, BrokerError, DeclareMode, GroupName, LinkState, Topology, TopologyDiff,
+};
+use longshore_core::{KindName, QueueName};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// A kind of a carried queue: what has a group of its own.
+pub(super) type Line = (QueueName, KindName);
+
+/// One broker that carries tasks.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    pub(super) cx: Arc<Context>,
+    pub(super) name: Arc<str>,
+    pub(super) broker: Arc<dyn Broker>,
+    mode: DeclareMode,
+    /// So long broker and consumers must have been idle before something counts as lost.
+    pub(super) lost_after: Duration,
+    known: Mutex<Known>,
+    /// One after the other, so that whoever finds a group there knows what was lost with the one before.
+    declaring: tokio::sync::Mutex<()>,
+    /// Rings when there is evidence that something was lost.
+    pub(super) found: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    groups: HashMap<GroupName, Line>,
+    hands: HashMap<Line, Arc<AtomicUsize>>,
+    /// What the broker had of these is lost, and the store was not told yet.
+    lost: HashSet<Line>,
+}
+
+/// Deliveries that are with this process, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Hand(Arc<AtomicUsize>);
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Carrier {
+    pub(crate) fn new(
+        cx: Arc<Context>,
+        (name, broker): (Arc<str>, Arc<dyn Broker>),
+        lost_after: Duration,
+    ) -> Self {
+        let mode = cx.brokers.declare_mode(&name);
+        Self {
+            cx,
+            name,
+            broker,
+            mode,
+            lost_after,
+            known: Mutex::default(),
+            declaring: tokio::sync::Mutex::default(),
+            found: Notify::new(),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the queues whose tasks it carries now, as the store says.
+    pub(super) fn queues(&self) -> Vec<QueueName> {
+        let now = self.cx.live.now();
+        let carried = now.controls.carriers.iter().filter(|(_, carrier)| **carrier == *self.name);
+        carried.map(|(queue, _)| queue.clone()).collect()
+    }
+
+    /// Sees to it that the group of a kind's tasks is there. One that was not is evidence: whatever the broker had of it
+    /// is lost.
+    pub(super) async fn declare(&self, line: &Line) -> Result<GroupName, BrokerError> {
+        let refused = |why: String| BrokerError::Refused { why };
+        let name = group::name(&line.0, &line.1).map_err(|bad| refused(bad.to_string()))?;
+        self.known().groups.insert(name.clone(), line.clone());
+        let _alone = self.declaring.lock().await;
+        let topology = Topology::of(group::group(name.clone()));
+        let TopologyDiff { missing, different } = self.broker.declare(&topology, self.mode).await?;
+        for different in &different {
+            tracing::warn!(broker = &*self.name, %different, "is not as declared, and is left as it is");
+        }
+        if self.mode == DeclareMode::Verify && !missing.is_empty() {
+            let missing = missing.join(", ");
+            return Err(refused(format!(
+                "not there: {missing}; create it, or set `declare: declare` for the broker"
+            )));
+        }
+        if !missing.is_empty() {
+            self.note_lost(line.clone());
+        }
+        Ok(name)
+    }
+
+    /// Returns once groups were made again: what was in them is lost.
+    pub(super) async fn watch(&self) {
+        loop {
+            let remade = self.broker.remade().await;
+            for name in remade {
+                let line = self.known().groups.get(&name).cloned();
+                if let Some(line) = line {
+                    tracing::warn!(
+                        broker = &*self.name, group = %name,
+                        "the group was gone and was made again: its tasks are published again"
+                    );
+                    self.note_lost(line);
+                }
+            }
+        }
+    }
+
+    fn note_lost(&self, line: Line) {
+        self.known().lost.insert(line);
+        self.found.notify_waiters();
+    }
+
+    /// Takes the kinds of a queue of which everything is lost.
+    pub(super) fn take_lost(&self, queue: &QueueName) -> BTreeSet<KindName> {
+        let mut known = self.known();
+        let taken = known.lost.extract_if(|(of, _)| of == queue);
+        taken.map(|(_, kind)| kind).collect()
+    }
+
+    /// Puts them back: the store could not be told.
+    pub(super) fn still_lost(&self, queue: &QueueName, kinds: BTreeSet<KindName>) {
+        self.known().lost.extend(kinds.into_iter().map(|kind| (queue.clone(), kind)));
+    }
+
+    /// Counts one more delivery that is with this process.
+    pub(super) fn hand(&self, line: &Line) -> Hand {
+        let count = self.known().hands.entry(line.clone()).or_default().clone();
+        count.fetch_add(1, Ordering::AcqRel);
+        Hand(count)
+    }
+
+    /// Returns whether nothing of a line is with this process.
+    pub(super) fn is_empty_handed(&self, line: &Line) -> bool {
+        let known = self.known();
+        known.hands.get(line).is_none_or(|count| count.load(Ordering::Acquire) == 0)
+    }
+
+    /// Returns once the link may be up, or so much time is over.
+    pub(super) async fn link_moves(&self, at_most: Duration) {
+        let link = self.broker.link();
+        if !link.state.is_up() {
+            let moved = self.broker.link_changed(link.version);
+            let _ = tokio::time::timeout(at_most, moved).await;
+        }
+    }
+
+    /// Returns whether something can be asked of it now.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.broker.link().state, LinkState::Up { .. })
+    }
+}
