@@ -245,6 +245,28 @@ impl Reader {
     ) -> Option<End> {
         let mut own = self.shelf.wish.subscribe();
         loop {
+            // Looked at before each wait: it may have changed while the server was asked.
+            match self.wish() {
+                Wish::Receive if *self.shelf.state.borrow() == Subscribed::Paused => {
+                    self.shelf.tell(Subscribed::Confirmed);
+                }
+                Wish::Receive => {}
+                // Its queue would go with its last consumer.
+                Wish::Pause if self.source.is_broadcast() => self.shelf.tell(Subscribed::Paused),
+                Wish::End => return Some(End::Wished),
+                Wish::Pause => {
+                    let cancel =
+                        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+                    if let Err(trouble) = within(STEP, cancel).await {
+                        return Some(End::Failed(trouble));
+                    }
+                    while let Some(Ok(message)) = consumer.next().await {
+                        hands.hand_out(message);
+                    }
+                    self.shelf.clear();
+                    return None;
+                }
+            }
             tokio::select! {
                 message = consumer.next() => match message {
                     Some(Ok(message)) => {
@@ -268,27 +290,6 @@ impl Reader {
                         Sight::Lost(why) => return Some(End::Failed(Trouble::Away(why.to_owned()))),
                     }
                 }
-            }
-            match self.wish() {
-                Wish::Receive => {}
-                // Its queue would go with its last consumer.
-                Wish::Pause if self.source.is_broadcast() => self.shelf.tell(Subscribed::Paused),
-                Wish::End => return Some(End::Wished),
-                Wish::Pause => {
-                    let cancel =
-                        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
-                    if let Err(trouble) = within(STEP, cancel).await {
-                        return Some(End::Failed(trouble));
-                    }
-                    while let Some(Ok(message)) = consumer.next().await {
-                        hands.hand_out(message);
-                    }
-                    self.shelf.clear();
-                    return None;
-                }
-            }
-            if self.wish() == Wish::Receive && *self.shelf.state.borrow() == Subscribed::Paused {
-                self.shelf.tell(Subscribed::Confirmed);
             }
         }
     }

@@ -27,6 +27,8 @@ pub struct QueueView {
     pub set: QueueSettings,
     /// Whether the queue is paused. Its kinds and tenants may be paused besides.
     pub paused: bool,
+    /// The broker that carries its tasks; without one the store itself hands them out.
+    pub carrier: Option<String>,
     /// How many tasks of the tenant there are, by the number of their state.
     pub tasks: [u64; STATES.len()],
     /// How many of them are ready to be handed out.
@@ -181,6 +183,7 @@ fn view(seen: &Seen, registry: &Registry, tenant: &TenantName, name: QueueName) 
         configured: registry.queue(name.as_str()).map(|(_, set)| set.clone()).unwrap_or_default(),
         set: seen.controls.queues.get(&name).cloned().unwrap_or_default(),
         paused: seen.controls.paused.contains(&Scope::Queue(name.clone())),
+        carrier: seen.controls.carriers.get(&name).cloned(),
         tasks,
         ready: age.map_or(0, |age| age.ready),
         oldest_ready: age.map(|age| age.oldest_ready),

@@ -18,6 +18,9 @@ pub struct Queue {
     /// Whether handing out is paused. Tasks are still accepted.
     #[serde(default)]
     pub paused: bool,
+    /// The broker that carries its tasks; nothing: the store itself hands them out.
+    #[serde(default)]
+    pub carrier: Option<String>,
     /// So many of its tasks run at once in each process.
     #[serde(default)]
     pub slots: Option<u32>,

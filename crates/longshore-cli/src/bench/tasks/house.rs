@@ -4,7 +4,7 @@ use crate::bench::precise::Alarm;
 use crate::failure::Failure;
 use longshore::core::{KindName, Outcome, QueueName, TaskId};
 use longshore::handler::{BoxHandler, Cx, States, boxed, nothing};
-use longshore::runtime::Options;
+use longshore::runtime::{Brokers, Options};
 use longshore::{Engine, Error, Kind, QueueSettings, Registry, drivers};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,15 +64,29 @@ impl Does {
 /// The kind that is measured.
 pub(super) const KIND: &str = "bench.noop";
 
-/// Opens the store and starts an engine with one kind in a queue of its own.
-pub(super) async fn engine(url: &str, does: Does, slots: usize) -> Result<Engine, Failure> {
+/// The queue that is measured, and what a broker that carries it is called.
+pub(super) const QUEUE: &str = "bench";
+
+/// Opens the store and starts an engine with one kind in a queue of its own, which a broker may carry.
+pub(super) async fn engine(
+    url: &str,
+    does: Does,
+    slots: usize,
+    carrier: Option<&str>,
+) -> Result<Engine, Failure> {
     let bad = |bad: longshore::core::name::BadName| Failure::Bench(bad.to_string());
     let store = drivers::open(url).await?;
-    let queue = QueueName::new("bench").map_err(bad)?;
+    let queue = QueueName::new(QUEUE).map_err(bad)?;
     let kind = Kind::new(KindName::new(KIND).map_err(bad)?, does.handler()?);
     let mut registry = Registry::default();
     registry.add(Kind { queue: queue.clone(), ..kind });
     let slots = u32::try_from(slots).ok();
-    registry.add_queue(queue, QueueSettings { slots, ..QueueSettings::default() });
-    Ok(Engine::start(Options::new(store, registry)).map_err(Error::from)?)
+    registry.add_queue(queue.clone(), QueueSettings { slots, ..QueueSettings::default() });
+    let mut brokers = Brokers::default();
+    if let Some(carrier) = carrier {
+        registry.carry(queue, Some(Arc::from(QUEUE)));
+        brokers = [(Arc::from(QUEUE), drivers::broker(carrier)?)].into_iter().collect();
+    }
+    let options = Options { brokers, ..Options::new(store, registry) };
+    Ok(Engine::start(options).map_err(Error::from)?)
 }

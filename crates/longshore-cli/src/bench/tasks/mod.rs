@@ -1,13 +1,15 @@
 //! `longshore bench tasks`: whole lives in process, with history kept.
 //!
 //! [`Tasks`] says what is wanted; `house` is the engine that is measured, `backlog` what lies there
-//! before; `through` takes the way over HTTP.
+//! before; `through` takes the way over HTTP, `carried` that by a broker.
 
 mod backlog;
+mod carried;
 mod house;
 mod through;
 
 use super::precise::Alarm;
+use super::produce::print;
 use super::report::{Report, histogram};
 use super::scratch::Place;
 use crate::child::{resident, usage};
@@ -61,6 +63,10 @@ pub(crate) struct Tasks {
     /// What those wait for.
     #[arg(long, value_enum, default_value_t = Waits::Ready)]
     backlog_is: Waits,
+    /// Lets a broker carry the tasks, such as amqp://guest:guest@127.0.0.1:5672/%2f, held against a loop over its
+    /// client that publishes and consumes as many messages.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["http", "backlog"])]
+    carrier: Option<String>,
     #[command(flatten)]
     place: Place,
     /// One JSON object a line.
@@ -91,6 +97,10 @@ impl Tasks {
         if self.backlog > 0 {
             backlog::fill(url, self.backlog, self.backlog_is, &self.payload()).await?;
         }
+        let by_hand = match &self.carrier {
+            Some(carrier) => Some(carried::by_hand(carrier, self.number, self.size).await?),
+            None => None,
+        };
         let began = Instant::now();
         let starts = Starts::default();
         let does = match (self.rate, self.sleep) {
@@ -98,7 +108,8 @@ impl Tasks {
             (None, Some(Span(time))) => Does::Sleep(time),
             (None, None) => Does::Nothing,
         };
-        let engine = house::engine(url, does, self.slots.unwrap_or(self.in_flight)).await?;
+        let slots = self.slots.unwrap_or(self.in_flight);
+        let engine = house::engine(url, does, slots, self.carrier.as_deref()).await?;
         let start = began.elapsed();
         let before = usage("self").0;
         let (mut report, all) = match self.rate {
@@ -111,7 +122,10 @@ impl Tasks {
         let successes = successes(&engine).await?;
         report.lost = all.saturating_sub(successes);
         report.duplicated = successes.saturating_sub(all);
-        report.print(self.json);
+        match by_hand {
+            Some(rate) => print(&report, rate, "both at once, single acks", self.json),
+            None => report.print(self.json),
+        }
         if self.backlog > 0 && !self.json {
             anstream::println!(
                 "  with {} {:?} tasks lying there: opened in {:.0} ms, {:.0} MiB resident now",
@@ -123,6 +137,9 @@ impl Tasks {
         }
         engine.stop(Duration::from_secs(10)).await;
         drop(engine);
+        if let Some(carrier) = &self.carrier {
+            carried::clear(carrier).await?;
+        }
         scratch.clear().await
     }
 

@@ -1,6 +1,6 @@
 //! A broker that dies twenty times.
 
-use super::rig::Rig;
+use super::rig::{By, Rig};
 use libtest_mimic::{Completion, Failed};
 use longshore_conformance::rabbitmq;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) fn twenty_bounces_need_no_hand() -> Result<Completion, Failed> {
         let back = Instant::now();
         let mut client = rig.client();
         let one = loop {
-            match rig.publish(&mut client, false) {
+            match rig.publish(&mut client, By::Topic) {
                 Some(number) if rig.account.was_seen(number) => break number,
                 Some(number) => {
                     let until = Instant::now() + Duration::from_secs(3);

@@ -1,4 +1,5 @@
-//! Messages through a real RabbitMQ that is killed, stopped, frozen and cut off: whatever was confirmed is handled.
+//! Messages through a real RabbitMQ, and tasks that it carries, while it is killed, stopped, frozen, cut off and emptied:
+//! whatever was confirmed or accepted is handled.
 //!
 //! [`account`] believes nobody: what publishers were told, and what a receiver saw that nothing breaks
 //! ([`receiver`]). [`rig`] is a broker behind a link, and a server between both; [`soak`] breaks it by lot, [`bounces`]

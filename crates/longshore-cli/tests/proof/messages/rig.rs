@@ -14,6 +14,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// The broker's queue of the tasks that it carries.
+pub(super) const CARRIED: &str = "ls.tasks/mail/ship";
+
+/// How something is given to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Published, answered after the broker's confirm.
+    Topic,
+    /// Published by way of the outbox.
+    Outbox,
+    /// As a task that the broker carries.
+    Task,
+}
+
 const TOPIC: &str = "/v1/brokers/main/topics/orders.created/messages";
 
 pub(super) struct Rig {
@@ -41,6 +55,11 @@ impl Rig {
         let config = json!({
             "store": store.unwrap_or(&own),
             "brokers": {"main": {"url": broker.url_by(link.addr())}},
+            "queues": {"mail": {"carrier": "main", "slots": 16}},
+            "kinds": {"ship": {
+                "queue": "mail", "push": format!("http://{receiver}/"), "timeout": "10s",
+                "retry": {"strategy": "fixed", "base": "1s", "max_attempts": 50},
+            }},
             "consumers": {"shipping": {
                 "broker": "main", "topic": "orders.*", "concurrency": {"parallel": 16},
                 "push": format!("http://{receiver}/"), "timeout": "10s",
@@ -81,12 +100,12 @@ impl Rig {
     }
 
     /// Publishes one; returns its number if it is stored.
-    pub(super) fn publish(&self, client: &mut Client, by_outbox: bool) -> Option<u64> {
+    pub(super) fn publish(&self, client: &mut Client, by: By) -> Option<u64> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        publish(client, &self.account, number, by_outbox)
+        publish(client, &self.account, number, by)
     }
 
-    /// Lets so many publish all the time, every other one of them by the outbox.
+    /// Lets so many publish all the time, each in one of the ways.
     pub(super) fn load(&mut self, publishers: usize, pause: Duration) {
         for at in 0..publishers {
             let (account, numbers, over) =
@@ -102,7 +121,8 @@ impl Rig {
                         client = Client::new(at_door);
                     }
                     let number = numbers.fetch_add(1, Ordering::Relaxed);
-                    publish(&mut client, &account, number, at % 2 == 0);
+                    let by = [By::Topic, By::Outbox, By::Task][at % 3];
+                    publish(&mut client, &account, number, by);
                     std::thread::sleep(pause);
                 }
             }));
@@ -130,10 +150,15 @@ impl Rig {
     }
 }
 
-fn publish(client: &mut Client, account: &Account, number: u64, by_outbox: bool) -> Option<u64> {
-    let path = if by_outbox { format!("{TOPIC}?outbox=true") } else { TOPIC.to_owned() };
-    let told = match client.post(&path, &json!({"payload": {"n": number}})) {
-        Ok(answer) if matches!(answer.status, 200 | 202) => Told::Stored,
+fn publish(client: &mut Client, account: &Account, number: u64, by: By) -> Option<u64> {
+    let payload = json!({"n": number});
+    let answer = match by {
+        By::Topic => client.post(TOPIC, &json!({"payload": payload})),
+        By::Outbox => client.post(&format!("{TOPIC}?outbox=true"), &json!({"payload": payload})),
+        By::Task => client.post("/v1/tasks", &json!({"kind": "ship", "payload": payload})),
+    };
+    let told = match answer {
+        Ok(answer) if matches!(answer.status, 200..=202) => Told::Stored,
         Ok(answer) => match serde_json::from_slice::<serde_json::Value>(&answer.body) {
             Ok(problem) if problem["code"] == 50_304 => Told::Refused,
             _ => Told::Unknown,

@@ -1,6 +1,6 @@
 //! Faults by lot, for as long as the soak of the fleet lasts, 40 s at most.
 
-use super::rig::Rig;
+use super::rig::{CARRIED, Rig};
 use crate::server::eventually;
 use fastrand::Rng;
 use libtest_mimic::{Completion, Failed};
@@ -12,6 +12,8 @@ const PUBLISHERS: usize = 12;
 const PAUSE: Duration = Duration::from_millis(20);
 /// After the last fault everything has come by then: pauses of the link, of retries and of the outbox.
 const QUIET: Duration = Duration::from_secs(120);
+/// Sorts of faults: each comes at least once.
+const KINDS: usize = 10;
 const LENGTH: Duration = Duration::from_secs(40);
 
 pub(crate) fn on_the_embedded_store() -> Result<Completion, Failed> {
@@ -39,7 +41,7 @@ fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
     rig.load(PUBLISHERS, PAUSE);
     let began = Instant::now();
     let mut faults = Vec::new();
-    while began.elapsed() < LENGTH || faults.len() < 8 {
+    while began.elapsed() < LENGTH || faults.len() < KINDS {
         std::thread::sleep(Duration::from_millis(dice.u64(1_000..3_000)));
         faults.push(strike(&mut rig, faults.len(), &mut dice)?);
     }
@@ -72,10 +74,18 @@ fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
             "consumers",
             "messages",
         ])?;
-        let mut ours = left.lines().filter(|line| line.starts_with("shipping"));
+        let is_ours = |line: &&str| line.starts_with("shipping") || line.starts_with(CARRIED);
+        let mut ours = left.lines().filter(is_ours);
         Ok(ours.all(|line| line.ends_with("\t0")).then_some(()))
     });
     empty.map_err(|why| format!("{}\n{left}", why.message().unwrap_or_default()))?;
+    // Every task that was taken in has succeeded, whatever became of its answer.
+    let mail = rig.client().get("/v1/queues/mail")?.data();
+    let unfinished =
+        ["scheduled", "pending", "running", "retrying", "failed", "cancelled", "expired"];
+    if mail["carrier"] != "main" || unfinished.iter().any(|state| mail["tasks"][state] != 0) {
+        return Err(format!("{mail}").into());
+    }
     if let Some(server) = rig.server.take() {
         server.stop()?;
     }
@@ -85,7 +95,7 @@ fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
 /// Does one thing, each of them at least once; says which.
 fn strike(rig: &mut Rig, at: usize, dice: &mut Rng) -> Result<&'static str, Failed> {
     let second = Duration::from_secs(1);
-    let which = if at < 8 { at } else { dice.usize(..8) };
+    let which = if at < KINDS { at } else { dice.usize(..KINDS) };
     Ok(match which {
         0 => {
             rig.broker.kill();
@@ -124,6 +134,15 @@ fn strike(rig: &mut Rig, at: usize, dice: &mut Rng) -> Result<&'static str, Fail
             rig.broker.restart()?;
             "stop"
         }
+        // Of what the broker carries the truth is elsewhere; messages would be lost by this.
+        7 => {
+            on_queue(rig, "purge_queue")?;
+            "purge"
+        }
+        8 => {
+            on_queue(rig, "delete_queue")?;
+            "delete"
+        }
         _ => {
             rig.link.tell(Fault::Latency(Duration::from_millis(100)));
             std::thread::sleep(second * 2);
@@ -131,4 +150,10 @@ fn strike(rig: &mut Rig, at: usize, dice: &mut Rng) -> Result<&'static str, Fail
             "slow"
         }
     })
+}
+
+/// Does something to the queue of carried tasks; after a restart it has no leader for a moment.
+fn on_queue(rig: &Rig, what: &str) -> Result<(), Failed> {
+    eventually(what, Duration::from_secs(30), || Ok(rig.broker.control(&[what, CARRIED]).ok()))?;
+    Ok(())
 }

@@ -9,6 +9,9 @@ pub(crate) struct Queue {
     name: String,
     /// Whether handing out is held back. Tasks are still taken in.
     paused: bool,
+    /// The broker that carries its tasks; null: the store itself hands them out.
+    #[schema(required, example = "main")]
+    carrier: Option<String>,
     /// Tasks that one process runs at a time.
     #[schema(minimum = 1, maximum = 10000)]
     slots: u32,

@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(super) struct Shown<'a> {
     name: &'a QueueName,
     paused: bool,
+    carrier: Option<&'a str>,
     slots: u32,
     limit: Option<u32>,
     rate: Option<Rate>,
@@ -69,6 +70,7 @@ impl<'a> Shown<'a> {
         Self {
             name: &queue.name,
             paused: queue.paused,
+            carrier: queue.carrier.as_deref(),
             slots: slots.unwrap_or(QueueSettings::SLOTS),
             limit,
             rate,
@@ -138,6 +140,7 @@ mod tests {
             configured: QueueSettings::default(),
             set,
             paused: false,
+            carrier: None,
             tasks,
             ready,
             oldest_ready: None,
