@@ -6,10 +6,9 @@
 //! again, unseen, which also brings back what was handed to nobody.
 
 use crate::acks::Acker;
-use crate::desk::Desk;
-use crate::live::Live;
 use crate::source::Source;
 use crate::topology::Keeper;
+use longshore_core::broker::GroupName;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +16,7 @@ use tokio::time::{Instant, Sleep};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
-/// So many looks in a row without anything to do, and it is asked whether there is something.
-const QUIET: u32 = 10;
-/// And so many, and the subscription is made again.
+/// After so many looks in a row with nothing to do, it is made again.
 const STALE: u32 = 30;
 
 /// What a look shows.
@@ -29,36 +26,35 @@ pub(crate) enum Sight {
     Fine,
     /// Nobody knows, and nothing is lost by making it again.
     Stale,
-    /// It gets nothing, for this reason.
-    Lost(&'static str),
+    /// Its queue is another one by now.
+    Remade,
 }
 
 /// Looks after one attachment.
 #[derive(Debug)]
 pub(crate) struct Lookout {
     keeper: Arc<Keeper>,
-    source: Source,
+    /// Nothing for a queue of its own, which nobody else deletes.
+    group: Option<GroupName>,
     next: Pin<Box<Sleep>>,
     /// How often the queue had been made again when this began.
     remakes: u64,
     received: u64,
     /// Looks in a row in which nothing came and nothing was open.
     quiet: u32,
-    /// Something waited at the last question.
-    is_suspect: bool,
 }
 
 impl Lookout {
     /// Begins.
     pub(crate) fn new(keeper: &Arc<Keeper>, source: &Source) -> Self {
+        let group = source.group();
         Self {
-            remakes: source.group().map_or(0, |group| keeper.remakes(&group)),
+            remakes: group.as_ref().map_or(0, |group| keeper.remakes(group)),
             keeper: keeper.clone(),
-            source: source.clone(),
+            group,
             next: Box::pin(tokio::time::sleep(LOOK)),
             received: 0,
             quiet: 0,
-            is_suspect: false,
         }
     }
 
@@ -73,30 +69,14 @@ impl Lookout {
     }
 
     /// Looks how it is.
-    pub(crate) async fn look(&mut self, live: &Live, acker: &Acker, queue: &str) -> Sight {
+    pub(crate) fn look(&mut self, acker: &Acker) -> Sight {
         self.next.as_mut().reset(Instant::now() + LOOK);
-        let Some(group) = self.source.group() else {
-            return Sight::Fine; // nobody else deletes a queue of one's own
-        };
-        if self.keeper.remakes(&group) != self.remakes {
-            return Sight::Lost("its queue was made again");
+        let Some(group) = &self.group else { return Sight::Fine };
+        if self.keeper.remakes(group) != self.remakes {
+            return Sight::Remade;
         }
         let is_quiet = std::mem::take(&mut self.received) == 0 && acker.is_idle();
         self.quiet = if is_quiet { self.quiet + 1 } else { 0 };
-        self.is_suspect &= is_quiet;
-        if self.quiet >= STALE {
-            return Sight::Stale;
-        }
-        // Of a single active group most subscriptions get nothing, and that is right.
-        if self.source.is_single() || self.quiet == 0 || !self.quiet.is_multiple_of(QUIET) {
-            return Sight::Fine;
-        }
-        let waits = match Desk::new(live).queue(queue).await {
-            Ok(Some(found)) => found.message_count() > 0,
-            _ => false, // whoever sees that says so elsewhere
-        };
-        let is_deaf = waits && self.is_suspect;
-        self.is_suspect = waits;
-        if is_deaf { Sight::Lost("messages wait, and none is handed out") } else { Sight::Fine }
+        if self.quiet >= STALE { Sight::Stale } else { Sight::Fine }
     }
 }

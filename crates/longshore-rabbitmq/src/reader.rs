@@ -283,11 +283,11 @@ impl Reader {
                 },
                 _ = own.changed() => {}
                 _ = self.closing.changed() => {}
-                () = lookout.turn() => {
-                    match lookout.look(live, &hands.acker, &hands.queue).await {
-                        Sight::Fine => {}
-                        Sight::Stale => return Some(End::Stale),
-                        Sight::Lost(why) => return Some(End::Failed(Trouble::Away(why.to_owned()))),
+                () = lookout.turn() => match lookout.look(&hands.acker) {
+                    Sight::Fine => {}
+                    Sight::Stale => return Some(End::Stale),
+                    Sight::Remade => {
+                        return Some(End::Failed(Trouble::Away("its queue was made again".to_owned())));
                     }
                 }
             }

@@ -44,11 +44,6 @@ impl Source {
         matches!(self, Self::Group(entry) if !entry.options.is_classic)
     }
 
-    /// Returns whether one subscription of it receives at a time.
-    pub(crate) fn is_single(&self) -> bool {
-        matches!(self, Self::Group(entry) if entry.group.single_active)
-    }
-
     /// Returns whether its queue is its own.
     pub(crate) fn is_broadcast(&self) -> bool {
         matches!(self, Self::All(_))
