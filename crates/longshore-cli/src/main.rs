@@ -17,6 +17,7 @@ mod dead_letters;
 mod demo;
 mod dev;
 mod doctor;
+mod each;
 #[cfg(feature = "faults")]
 mod effects;
 mod enqueue;

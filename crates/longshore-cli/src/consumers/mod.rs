@@ -1,6 +1,5 @@
 //! `longshore consumers`: looking at who receives messages, holding them back, and how their policy is kept.
 
-mod each;
 mod explain;
 mod ls;
 mod pause;

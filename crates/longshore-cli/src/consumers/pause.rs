@@ -1,6 +1,6 @@
 //! `longshore consumers pause`.
 
-use super::each::each;
+use crate::each::each;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -24,7 +24,7 @@ impl Pause {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let Self { consumers, output, remote } = self;
         remote.run(async move |client| {
-            each(&consumers, output, async |name| client.consumers().pause(name).await).await
+            each(&consumers, output, async |name| Ok(client.consumers().pause(name).await?)).await
         })
     }
 }

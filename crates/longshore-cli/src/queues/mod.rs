@@ -1,6 +1,5 @@
 //! `longshore queues`: looking at queues, pausing them, changing their limits.
 
-mod each;
 mod ls;
 mod pause;
 mod purge;

@@ -1,6 +1,6 @@
 //! `longshore queues resume`.
 
-use super::each::each;
+use crate::each::each;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -24,7 +24,7 @@ impl Resume {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let Self { queues, output, remote } = self;
         remote.run(async move |client| {
-            each(&queues, output, async |queue| client.queues().resume(queue).await).await
+            each(&queues, output, async |queue| Ok(client.queues().resume(queue).await?)).await
         })
     }
 }

@@ -1,7 +1,6 @@
 //! `longshore schedules`: looking at schedules, making them, holding them back.
 
 mod add;
-mod each;
 mod found;
 mod ls;
 mod next;

@@ -1,6 +1,7 @@
 //! `longshore schedules pause`.
 
-use super::each::each;
+use super::found::id_of;
+use crate::each::each;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -24,7 +25,11 @@ impl Pause {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let Self { schedules, output, remote } = self;
         remote.run(async move |client| {
-            each(&client, &schedules, output, async |id| client.schedules().pause(id).await).await
+            each(&schedules, output, async |name| {
+                let id = id_of(&client, name).await?;
+                Ok(client.schedules().pause(&id).await?)
+            })
+            .await
         })
     }
 }

@@ -1,27 +1,19 @@
-//! Doing one thing to several schedules.
+//! Doing one thing to several: of many, one that fails keeps none of the others from it.
 
-use super::found::id_of;
 use crate::exit::{Exit, Tally};
 use crate::failure::Failure;
 use crate::output::{Output, Record};
-use longshore::Client;
-use longshore::client::ClientError;
 
-/// Does it to each, and prints what comes of it.
-pub(super) async fn each<T: Record>(
-    client: &Client,
+/// Does it to each, and prints how they stand then.
+pub(crate) async fn each<T: Record>(
     named: &[String],
     output: Output,
-    act: impl AsyncFn(&str) -> Result<T, ClientError>,
+    act: impl AsyncFn(&str) -> Result<T, Failure>,
 ) -> Result<Exit, Failure> {
     let mut listing = output.list_of(named.len());
     let mut tally = Tally::default();
     for name in named {
-        let done = match id_of(client, name).await {
-            Ok(id) => act(&id).await.map_err(Failure::from),
-            Err(failure) => Err(failure),
-        };
-        match done {
+        match act(name).await {
             Ok(record) => {
                 listing.push(&record)?;
                 tally.done();
