@@ -1,4 +1,5 @@
-//! What the document says of keys: made from the policies, so that it cannot disagree with them.
+//! What the document says of keys: made from the policies, so that it cannot disagree with them. And
+//! how each operation refuses what it does not even begin with.
 
 use crate::auth::{POLICIES, Role};
 use http::Method;
@@ -7,11 +8,19 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder};
 
 const SCHEME: &str = "key";
-const REFUSALS: [(&str, &str); 3] = [
+/// Of operations that take a key.
+const KEYED: [(&str, &str); 3] = [
     ("401", "No key was shown, or none that is good"),
     ("403", "The key does not allow this, or the `Host` is foreign"),
     ("429", "Too many wrong keys, or tasks"),
 ];
+/// Of operations that may come with a body.
+const BODIED: [(&str, &str); 2] = [
+    ("413", "The body is too large"),
+    ("415", "The body is not JSON by its type, or of an unknown coding"),
+];
+/// Of each.
+const ALL: [(&str, &str); 1] = [("403", "The `Host` is foreign")];
 
 /// Adds the scheme, and to each operation which role it takes and how it refuses others.
 pub(super) fn describe(document: &mut OpenApi) {
@@ -29,6 +38,15 @@ pub(super) fn describe(document: &mut OpenApi) {
         let operation = item.and_then(|item| operation(item, method));
         let (Some(operation), Some(role)) = (operation, policy.role()) else { continue };
         restrict(operation, role, policy.is_whole());
+    }
+    for item in document.paths.paths.values_mut() {
+        for method in [&Method::GET, &Method::POST, &Method::PATCH, &Method::PUT, &Method::DELETE] {
+            let Some(operation) = operation(item, method) else { continue };
+            if method != Method::GET {
+                refuse(operation, &BODIED);
+            }
+            refuse(operation, &ALL);
+        }
     }
 }
 
@@ -50,11 +68,16 @@ fn restrict(operation: &mut Operation, role: Role, whole: bool) {
     let about = operation.description.get_or_insert_default();
     let whole = if whole { ", and a key for all queues" } else { "" };
     about.push_str(&format!("\n\nTakes the role `{role}`{whole}."));
-    for (status, what) in REFUSALS {
+    refuse(operation, &KEYED);
+}
+
+/// Adds what the operation does not tell in words of its own.
+fn refuse(operation: &mut Operation, refusals: &[(&str, &str)]) {
+    for (status, what) in refusals {
         let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         let response =
-            ResponseBuilder::new().description(what).content("application/problem+json", problem);
-        let there = operation.responses.responses.entry(status.to_owned());
+            ResponseBuilder::new().description(*what).content("application/problem+json", problem);
+        let there = operation.responses.responses.entry((*status).to_owned());
         there.or_insert_with(|| response.build().into());
     }
 }

@@ -1,5 +1,6 @@
 //! A whole engine over the model store, and a way to ask its router.
 
+use crate::documented::must_be_documented;
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -133,10 +134,13 @@ impl Answer {
 }
 
 pub(crate) async fn ask(router: &Router, request: Request<Body>) -> Answer {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
-    Answer { status: parts.status, headers: parts.headers, body }
+    let answer = Answer { status: parts.status, headers: parts.headers, body };
+    must_be_documented(&method, &path, &answer).await;
+    answer
 }
 
 pub(crate) async fn get(router: &Router, path: &str) -> Answer {

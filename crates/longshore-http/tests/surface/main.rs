@@ -4,6 +4,7 @@
 mod acts;
 mod baseline;
 mod batch;
+mod documented;
 mod door;
 mod house;
 mod keys;

@@ -185,6 +185,17 @@ async fn a_change_of_something_else_is_refused() {
 }
 
 #[tokio::test]
+async fn a_run_whose_unique_key_is_taken_answers_with_the_task_that_has_it() {
+    let router = router(&engine());
+    let body = r#"{"cron":"0 4 * * *","kind":"stuck","unique":{"key":"one"}}"#;
+    let path = at(&make(&router, body).await);
+    let first = post(&router, &format!("{path}/run"), "").await;
+    let second = post(&router, &format!("{path}/run"), "").await;
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (201, 200));
+    assert_eq!(first.header("location"), second.header("location"));
+}
+
+#[tokio::test]
 async fn a_paused_schedule_shows_no_slot_and_its_task_can_still_be_made() {
     let router = router(&engine());
     let path = at(&make(&router, DAILY).await);

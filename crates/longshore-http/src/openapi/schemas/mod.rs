@@ -20,5 +20,5 @@ pub(crate) use refusals::{
     BatchRefusals, NoSuchName, NotChanged, NotFound, NotNow, Refusals, Unreadable,
 };
 pub(crate) use server::{AuditList, Config, Health, Probe};
-pub(crate) use submit::{Accepted, BatchAnswer, Duration, NewTask, Replay, Unique};
+pub(crate) use submit::{Accepted, BatchAnswer, Duration, NewTask, Replay, TaskOrAccepted, Unique};
 pub(crate) use task::{AttemptList, Durability, Status, Task, TaskList};

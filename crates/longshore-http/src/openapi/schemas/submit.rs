@@ -1,8 +1,11 @@
 //! What is submitted, and what is answered to that.
 
-use super::{Durability, FieldError, Status};
+use super::{Durability, FieldError, Status, Task};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A duration: text such as `250ms`, `1s`, `1h30m`, or a number of seconds.
 #[derive(ToSchema)]
@@ -131,6 +134,22 @@ pub(crate) struct Accepted {
     created_at: String,
     durability: Durability,
 }
+
+/// What answers a `200`: the short form of the task that has an equal `unique` key, or with `wait` a
+/// task that has ended.
+///
+/// Whatever is a task has the fields of the short form too: any of the two, not one of them.
+pub(crate) struct TaskOrAccepted;
+
+impl PartialSchema for TaskOrAccepted {
+    fn schema() -> RefOr<Schema> {
+        let of = |name: Cow<'_, str>| Ref::from_schema_name(name);
+        let either = AnyOfBuilder::new().item(of(Task::name())).item(of(Accepted::name()));
+        RefOr::T(Schema::AnyOf(either.build()))
+    }
+}
+
+impl ToSchema for TaskOrAccepted {}
 
 /// What became of each item of a batch.
 #[derive(ToSchema)]

@@ -24,6 +24,9 @@ use uuid::Uuid;
         (status = 201, description = "The task is accepted: it is on stable storage",
             body = inline(crate::openapi::schemas::Envelope<crate::openapi::schemas::Accepted>),
             headers(("Location" = String, description = "The task's path"))),
+        (status = 200, description = "A task has the schedule's `unique` key already: this is it",
+            body = inline(crate::openapi::schemas::Envelope<crate::openapi::schemas::Accepted>),
+            headers(("Location" = String, description = "The task's path"))),
         crate::openapi::schedules::NotRun,
     )
 )]

@@ -52,8 +52,10 @@ pub(crate) struct Judged {
             body = inline(crate::openapi::schemas::Envelope<crate::openapi::schedules::TaskOrSchedule>),
             headers(("Location" = String, description = "The task's path, or the schedule's"),
                 ("Idempotency-Replayed" = Option<String>, description = "`true` if this is the first answer again"))),
-        (status = 200, description = "With `wait`: the run has ended",
-            body = inline(crate::openapi::schemas::Envelope<crate::openapi::schemas::Task>)),
+        (status = 200, description = "A task has this `unique` key already; or with `wait`: the run has ended",
+            body = inline(crate::openapi::schemas::Envelope<crate::openapi::schemas::TaskOrAccepted>),
+            headers(("Location" = String, description = "The task's path"),
+                ("Idempotency-Replayed" = Option<String>, description = "`true` if this is the first answer again"))),
         crate::openapi::schemas::Refusals,
     )
 )]
