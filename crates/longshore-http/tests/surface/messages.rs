@@ -48,7 +48,12 @@ impl House {
         let options = Options { brokers, consumers, ..Options::new(store, registry) };
         let engine = Engine::start(options).unwrap();
         engine.started().await.unwrap();
-        Self { router: router(&engine), broker, engine }
+        let router = router(&engine);
+        // The store is asked by a duty, at once after the start.
+        while get(&router, "/readyz").await.status != 200 {
+            tokio::task::yield_now().await;
+        }
+        Self { router, broker, engine }
     }
 
     async fn publish(&self, body: &str) -> Answer {
