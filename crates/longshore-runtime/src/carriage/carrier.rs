@@ -5,8 +5,10 @@ use crate::consumer::Context;
 use longshore_core::broker::{
     Broker, BrokerError, DeclareMode, GroupName, LinkState, Topology, TopologyDiff,
 };
+use longshore_core::store::MarkRef;
 use longshore_core::{KindName, QueueName};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,7 +38,26 @@ struct Known {
     groups: HashMap<GroupName, Line>,
     hands: HashMap<Line, Arc<AtomicUsize>>,
     /// What the broker had of these is lost, and the store was not told yet.
-    lost: HashSet<Line>,
+    lost: HashMap<Line, Lost>,
+}
+
+/// What of a line is lost.
+#[derive(Debug, Clone)]
+pub(super) enum Lost {
+    /// Whatever stands with the broker.
+    All,
+    /// What stood with it before.
+    These(Vec<MarkRef>),
+}
+
+impl Lost {
+    fn and(&mut self, more: Self) {
+        match (&mut *self, more) {
+            (Self::These(known), Self::These(more)) => known.extend(more),
+            (_, Self::All) => *self = Self::All,
+            (Self::All, _) => {}
+        }
+    }
 }
 
 /// Deliveries that are with this process, until it is dropped.
@@ -80,12 +101,13 @@ impl Carrier {
     }
 
     /// Sees to it that the group of a kind's tasks is there. One that was not is evidence: whatever the broker had of it
-    /// is lost.
+    /// before is lost. What others have published since, once it was there, is not.
     pub(super) async fn declare(&self, line: &Line) -> Result<GroupName, BrokerError> {
         let refused = |why: String| BrokerError::Refused { why };
         let name = group::name(&line.0, &line.1).map_err(|bad| refused(bad.to_string()))?;
         self.known().groups.insert(name.clone(), line.clone());
         let _alone = self.declaring.lock().await;
+        let had = self.carried(line).await;
         let topology = Topology::of(group::group(name.clone()));
         let TopologyDiff { missing, different } = self.broker.declare(&topology, self.mode).await?;
         for different in &different {
@@ -98,9 +120,20 @@ impl Carrier {
             )));
         }
         if !missing.is_empty() {
-            self.note_lost(line.clone());
+            self.note_lost(line.clone(), had);
         }
         Ok(name)
+    }
+
+    /// Returns what stands with the broker of a line; all of it if the store does not say.
+    async fn carried(&self, (queue, kind): &Line) -> Lost {
+        match self.cx.store.carried(queue).await {
+            Ok(carried) => {
+                let of = carried.into_iter().filter(|one| one.kind == *kind);
+                Lost::These(of.map(|one| one.mark).collect())
+            }
+            Err(_) => Lost::All, // whoever tells the store of it will hear the error
+        }
     }
 
     /// Returns once groups were made again: what was in them is lost.
@@ -114,27 +147,41 @@ impl Carrier {
                         broker = &*self.name, group = %name,
                         "the group was gone and was made again: its tasks are published again"
                     );
-                    self.note_lost(line);
+                    self.note_lost(line, Lost::All);
                 }
             }
         }
     }
 
-    fn note_lost(&self, line: Line) {
-        self.known().lost.insert(line);
+    fn note_lost(&self, line: Line, lost: Lost) {
+        if matches!(&lost, Lost::These(none) if none.is_empty()) {
+            return;
+        }
+        self.also_lost(line, lost);
         self.found.notify_waiters();
     }
 
-    /// Takes the kinds of a queue of which everything is lost.
-    pub(super) fn take_lost(&self, queue: &QueueName) -> BTreeSet<KindName> {
-        let mut known = self.known();
-        let taken = known.lost.extract_if(|(of, _)| of == queue);
-        taken.map(|(_, kind)| kind).collect()
+    fn also_lost(&self, line: Line, lost: Lost) {
+        match self.known().lost.entry(line) {
+            Entry::Occupied(mut known) => known.get_mut().and(lost),
+            Entry::Vacant(empty) => {
+                empty.insert(lost);
+            }
+        }
     }
 
-    /// Puts them back: the store could not be told.
-    pub(super) fn still_lost(&self, queue: &QueueName, kinds: BTreeSet<KindName>) {
-        self.known().lost.extend(kinds.into_iter().map(|kind| (queue.clone(), kind)));
+    /// Takes what is lost of a queue.
+    pub(super) fn take_lost(&self, queue: &QueueName) -> HashMap<KindName, Lost> {
+        let mut known = self.known();
+        let taken = known.lost.extract_if(|(of, _), _| of == queue);
+        taken.map(|((_, kind), lost)| (kind, lost)).collect()
+    }
+
+    /// Puts it back: the store could not be told.
+    pub(super) fn still_lost(&self, queue: &QueueName, lost: HashMap<KindName, Lost>) {
+        for (kind, lost) in lost {
+            self.also_lost((queue.clone(), kind), lost);
+        }
     }
 
     /// Counts one more delivery that is with this process.

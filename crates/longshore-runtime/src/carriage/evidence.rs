@@ -5,7 +5,7 @@
 //! look after look, is not there: its queue was purged, or its envelope went under in another way. At a start nothing is
 //! assumed to be lost.
 
-use super::carrier::{Carrier, Line};
+use super::carrier::{Carrier, Line, Lost};
 use longshore_core::broker::GroupStats;
 use longshore_core::store::{Carried, MarkRef, StoreError};
 use longshore_core::{KindName, QueueName};
@@ -28,19 +28,28 @@ pub(super) struct Evidence {
 impl Evidence {
     /// Tells the store of everything that is known to be lost of a queue; returns how many tasks that concerns.
     pub(super) async fn repay(carrier: &Carrier, queue: &QueueName) -> Result<usize, StoreError> {
-        let kinds = carrier.take_lost(queue);
-        if kinds.is_empty() {
+        let lost = carrier.take_lost(queue);
+        if lost.is_empty() {
             return Ok(0);
         }
         let store = &carrier.cx.store;
         let told = async {
-            let carried = store.carried(queue).await?;
-            let lost = carried.iter().filter(|one| kinds.contains(&one.kind));
-            store.lost(lost.map(|one| one.mark).collect()).await
+            let is_all = |kind| matches!(lost.get(kind), Some(Lost::All));
+            let mut marks: Vec<MarkRef> = Vec::new();
+            if lost.keys().any(is_all) {
+                let carried = store.carried(queue).await?;
+                marks.extend(carried.iter().filter(|one| is_all(&one.kind)).map(|one| one.mark));
+            }
+            for these in lost.values() {
+                if let Lost::These(known) = these {
+                    marks.extend(known);
+                }
+            }
+            store.lost(marks).await
         };
         let told = told.await;
         if told.is_err() {
-            carrier.still_lost(queue, kinds);
+            carrier.still_lost(queue, lost);
         }
         told
     }
