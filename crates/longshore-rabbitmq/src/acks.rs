@@ -1,5 +1,5 @@
-//! Acks of one channel: a run of settled deliveries is told by one cumulative ack, as soon as nothing else is being
-//! written. What was settled out of order waits a moment for those before it, then goes alone.
+//! Acks of one channel: a run of settled deliveries is told by one cumulative ack, once the run is worth it or a moment
+//! has passed. What was settled out of order waits a moment more for those before it, then goes alone.
 
 use crate::connection::STEP;
 use crate::error::within;
@@ -11,8 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
-/// What was settled out of order waits so long at most.
+/// A run that is too short waits so long at most: each ack costs the server an entry in the log of its queue.
+const GATHER: Duration = Duration::from_millis(1);
+/// And what was settled out of order so long besides.
 const MOMENT: Duration = Duration::from_millis(3);
 
 /// So many acks are under way before an answer is waited for, during which more of them become one. The server keeps
@@ -58,18 +61,32 @@ impl Runs {
         self.states.get_mut(usize::try_from(at).ok()?)
     }
 
-    fn settle(&mut self, tag: u64) {
-        if let Some(state @ State::Out) = self.state(tag) {
-            *state = State::Settled;
-            self.settled += 1;
-        }
+    /// Returns how many are settled and not told, if this is news.
+    fn settle(&mut self, tag: u64) -> Option<usize> {
+        let state = self.state(tag).filter(|state| **state == State::Out)?;
+        *state = State::Settled;
+        self.settled += 1;
+        Some(self.settled)
     }
 
-    fn give_back(&mut self, tag: u64) {
-        if let Some(state @ State::Out) = self.state(tag) {
-            *state = State::Told;
-            self.nacks.push(tag);
-        }
+    /// Returns whether this is news.
+    fn give_back(&mut self, tag: u64) -> bool {
+        let Some(state) = self.state(tag).filter(|state| **state == State::Out) else {
+            return false;
+        };
+        *state = State::Told;
+        self.nacks.push(tag);
+        true
+    }
+
+    /// Returns whether there is nothing to tell.
+    fn is_told(&self) -> bool {
+        self.nacks.is_empty() && self.settled == 0
+    }
+
+    /// Returns whether there is no reason to wait for more.
+    fn is_due(&self, most_settled: usize) -> bool {
+        !self.nacks.is_empty() || self.settled >= most_settled
     }
 
     /// Takes what can be told now. What is given back goes first, or a cumulative ack would take it along.
@@ -113,7 +130,7 @@ pub(crate) struct Acker {
     bell: Notify,
     is_ending: AtomicBool,
     is_gone: AtomicBool,
-    /// So many may wait for those before them: the server hands out less meanwhile.
+    /// So many may wait: the server hands out less meanwhile.
     most_settled: usize,
     queue: ShortString,
     told: AtomicU64,
@@ -150,14 +167,19 @@ impl Acker {
 
     /// It is done with.
     pub(crate) fn settle(&self, tag: u64) {
-        self.runs().settle(tag);
-        self.bell.notify_one();
+        let settled = self.runs().settle(tag);
+        // The first begins the wait, and enough of them end it.
+        if settled.is_some_and(|settled| settled == 1 || settled >= self.most_settled) {
+            self.bell.notify_one();
+        }
     }
 
     /// It is handed out again.
     pub(crate) fn give_back(&self, tag: u64) {
-        self.runs().give_back(tag);
-        self.bell.notify_one();
+        let is_news = self.runs().give_back(tag);
+        if is_news {
+            self.bell.notify_one();
+        }
     }
 
     /// Returns once the queue has heard what was settled so far, or the channel is gone: for what is stored elsewhere,
@@ -192,29 +214,39 @@ impl Acker {
         self.bell.notify_one();
     }
 
-    /// Tells the server until the channel is gone, or it is ended.
+    /// Returns whether there is no reason to wait for more.
+    fn is_due(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire) || self.runs().is_due(self.most_settled)
+    }
+
+    /// Returns once there is no reason to wait for more, or the time is up.
+    async fn gather(&self, at_most: Duration) {
+        let until = Instant::now() + at_most;
+        while !self.is_due() && timeout_at(until, self.bell.notified()).await.is_ok() {}
+    }
+
+    /// Tells the server until the channel is gone, or it is ended and all is told.
     pub(crate) async fn run(&self) {
-        loop {
-            let is_ending = self.is_ending.load(Ordering::Acquire);
-            let words = self.runs().take();
-            if !words.is_empty() {
-                self.tell(words).await;
-            } else if self.is_gone() {
-                break;
-            } else {
-                let settled = self.runs().settled;
-                if settled >= self.most_settled || (settled > 0 && is_ending) {
-                    let singles = self.runs().take_singles();
-                    self.tell(singles).await;
-                } else if is_ending {
+        while !self.is_gone() {
+            if self.runs().is_told() {
+                if self.is_ending.load(Ordering::Acquire) {
                     break;
-                } else if settled == 0 {
-                    self.bell.notified().await;
-                } else if tokio::time::timeout(MOMENT, self.bell.notified()).await.is_err() {
-                    let singles = self.runs().take_singles();
-                    self.tell(singles).await;
+                }
+                self.bell.notified().await;
+                continue;
+            }
+            self.gather(GATHER).await;
+            let mut words = self.runs().take();
+            if words.is_empty() {
+                // One that is open holds them back.
+                self.gather(MOMENT).await;
+                let mut runs = self.runs();
+                words = runs.take();
+                if words.is_empty() {
+                    words = runs.take_singles();
                 }
             }
+            self.tell(words).await;
         }
         self.is_gone.store(true, Ordering::Release);
         if !self.is_ending.load(Ordering::Acquire) && self.channel.status().connected() {

@@ -45,8 +45,8 @@ impl Shelf {
     }
 
     /// Puts something on it; the prefetch bounds how much there can be.
-    pub(crate) fn put(&self, delivery: Delivery) {
-        self.items().push_back(delivery);
+    pub(crate) fn put(&self, deliveries: Vec<Delivery>) {
+        self.items().extend(deliveries);
         self.bell.notify_one();
     }
 

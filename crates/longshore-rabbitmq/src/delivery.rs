@@ -200,8 +200,17 @@ impl Settler for Tag {
         if self.acker.is_gone() {
             return stale();
         }
-        let is_release = how == Settlement::Release;
-        let is_stored = matches!(how, Settlement::Retry { .. } | Settlement::Dead(_));
+        match how {
+            Settlement::Ack | Settlement::Discard => {
+                self.acker.settle(self.tag);
+                return Ok(Settled::Done);
+            }
+            Settlement::Release => {
+                self.acker.give_back(self.tag);
+                return Ok(Settled::Done);
+            }
+            Settlement::Retry { .. } | Settlement::Dead(_) => {}
+        }
         if let Err(error) = self.store_patiently(envelope, &origin, how).await {
             // At once it would only fail again, and each hand-out counts towards the breaker.
             tokio::spawn(async move {
@@ -213,14 +222,8 @@ impl Settler for Tag {
         if self.acker.is_gone() {
             return stale();
         }
-        if is_release {
-            self.acker.give_back(self.tag);
-        } else {
-            self.acker.settle(self.tag);
-        }
-        if is_stored {
-            self.acker.heard(self.tag).await;
-        }
+        self.acker.settle(self.tag);
+        self.acker.heard(self.tag).await;
         Ok(Settled::Done)
     }
 

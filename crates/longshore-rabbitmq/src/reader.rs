@@ -12,7 +12,7 @@ use crate::lookout::{Lookout, Sight};
 use crate::names::Route;
 use crate::source::Source;
 use crate::wire::Received;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery as Message;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -31,6 +31,8 @@ static EPOCHS: AtomicU64 = AtomicU64::new(0);
 const CONSUME: Duration = Duration::from_secs(15);
 /// Between two tries to send on what has not waited long enough.
 const AGAIN: Duration = Duration::from_secs(5);
+/// So many are handed on at once at most.
+const TOGETHER: usize = 64;
 /// An attachment that lasted so long was none of a row of failures.
 const LASTED: Duration = Duration::from_secs(5);
 
@@ -261,24 +263,26 @@ impl Reader {
                         return Some(End::Failed(trouble));
                     }
                     while let Some(Ok(message)) = consumer.next().await {
-                        hands.hand_out(message);
+                        hands.hand_out([message]);
                     }
                     self.shelf.clear();
                     return None;
                 }
             }
             tokio::select! {
-                message = consumer.next() => match message {
-                    Some(Ok(message)) => {
-                        lookout.received();
-                        hands.hand_out(message);
-                    }
-                    Some(Err(error)) => return Some(End::Failed(error.into())),
-                    None if channel.status().connected() && live.connection.is_up() => {
-                        return Some(End::Cancelled);
-                    }
-                    None => {
-                        return Some(End::Failed(Trouble::Away("the connection was lost".to_owned())));
+                message = consumer.next() => {
+                    let (messages, after) = with_those_behind(message, consumer);
+                    lookout.received();
+                    hands.hand_out(messages);
+                    match after {
+                        After::Nothing => {}
+                        After::Error(error) => return Some(End::Failed(error.into())),
+                        After::End if channel.status().connected() && live.connection.is_up() => {
+                            return Some(End::Cancelled);
+                        }
+                        After::End => {
+                            return Some(End::Failed(Trouble::Away("the connection was lost".to_owned())));
+                        }
                     }
                 },
                 _ = own.changed() => {}
@@ -295,6 +299,39 @@ impl Reader {
     }
 }
 
+/// What comes behind messages.
+enum After {
+    /// Nothing yet.
+    Nothing,
+    /// The stream fails.
+    Error(lapin::Error),
+    /// The stream is over.
+    End,
+}
+
+/// Takes what has come already together with the first: whoever waits for it is woken once for all.
+fn with_those_behind(
+    first: Option<lapin::Result<Message>>,
+    consumer: &mut Consumer,
+) -> (Vec<Message>, After) {
+    let mut messages = Vec::new();
+    let mut next = first;
+    loop {
+        match next {
+            Some(Ok(message)) => messages.push(message),
+            Some(Err(error)) => return (messages, After::Error(error)),
+            None => return (messages, After::End),
+        }
+        if messages.len() >= TOGETHER {
+            return (messages, After::Nothing);
+        }
+        match consumer.next().now_or_never() {
+            Some(more) => next = more,
+            None => return (messages, After::Nothing),
+        }
+    }
+}
+
 /// Makes deliveries of messages.
 struct Hands {
     office: Arc<Office>,
@@ -306,7 +343,16 @@ struct Hands {
 }
 
 impl Hands {
-    fn hand_out(&self, message: Message) {
+    fn hand_out(&self, messages: impl IntoIterator<Item = Message>) {
+        let deliveries: Vec<_> =
+            messages.into_iter().filter_map(|message| self.delivery(message)).collect();
+        if !deliveries.is_empty() {
+            self.shelf.put(deliveries);
+        }
+    }
+
+    /// Makes the delivery; nothing if its pause is not over.
+    fn delivery(&self, message: Message) -> Option<Delivery> {
         let Message { delivery_tag, exchange, routing_key, redelivered, properties, data, .. } =
             message;
         let dead = self.source.dead();
@@ -314,7 +360,7 @@ impl Hands {
         let received = Received::of(&properties, data);
         if let Some(left) = received.left {
             self.send_on(tag, received, Duration::from_millis(left));
-            return;
+            return None;
         }
         let first = received.envelope.headers.get(header::ORIGIN_TOPIC);
         let topic = first.and_then(|topic| TopicName::new(topic).ok()).or_else(|| {
@@ -332,7 +378,7 @@ impl Hands {
         // A quorum queue says nothing at the first hand-out.
         let count = received.delivery_count.unwrap_or(0);
         delivery.hand_out = self.source.counts().then(|| count.saturating_add(1));
-        self.shelf.put(delivery);
+        Some(delivery)
     }
 
     /// Its pause is longer than the ladder, and not over.

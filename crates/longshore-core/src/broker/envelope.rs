@@ -1,6 +1,7 @@
 //! What travels: a payload and its headers.
 
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// Names of headers that Longshore gives a meaning. They are the same on every broker.
 pub mod header {
@@ -77,8 +78,10 @@ pub enum BadHeader {
 }
 
 /// Pairs of names and values, in the order they were set. Names are compared without regard to case.
+///
+/// Cloning is cheap: a clone has pairs of its own from its first change on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Headers(Vec<(String, String)>);
+pub struct Headers(Arc<Vec<(String, String)>>);
 
 impl Headers {
     /// Returns the value of a header.
@@ -89,15 +92,16 @@ impl Headers {
     /// Sets a header, in the place of an earlier one of that name.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
         let (name, value) = (name.into(), value.into());
-        match self.0.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+        let pairs = Arc::make_mut(&mut self.0);
+        match pairs.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
             Some(pair) => pair.1 = value,
-            None => self.0.push((name, value)),
+            None => pairs.push((name, value)),
         }
     }
 
     /// Removes a header.
     pub fn remove(&mut self, name: &str) {
-        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        Arc::make_mut(&mut self.0).retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
     /// Returns all of them.

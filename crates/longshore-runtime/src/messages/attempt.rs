@@ -123,12 +123,9 @@ async fn perform(
 
 /// Asks the broker for more time for as long as the handler runs, where it takes back what is not settled in time.
 async fn hold_on(delivery: &Delivery, cx: &Context) -> std::convert::Infallible {
-    let can = cx.broker.capabilities();
-    let Some(within) = can.settle_within.filter(|_| can.extend) else {
-        return std::future::pending().await;
-    };
+    let Some(holding) = cx.holding() else { return std::future::pending().await };
     loop {
-        tokio::time::sleep(within / 3).await;
+        tokio::time::sleep(holding).await;
         if let Err(error) = delivery.extend().await {
             tracing::debug!(consumer = cx.name(), %error, "a message was not held on to");
         }
@@ -150,7 +147,7 @@ fn give_up(running: tokio::task::JoinHandle<std::thread::Result<Outcome>>, cx: &
 }
 
 fn message_of_delivery(delivery: &Delivery, cx: &Context) -> Message {
-    let names = (Arc::from(cx.name()), cx.broker_name.clone());
+    let names = (cx.label.clone(), cx.broker_name.clone());
     Message::of(delivery, names, cx.policy.decode, cx.policy.parameters.clone())
 }
 

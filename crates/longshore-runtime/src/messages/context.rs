@@ -1,12 +1,12 @@
 //! What all attempts of one consumer share.
 
-use super::{Checked, Plan, Refusal, Standing};
+use super::{Checked, Plan, Refusal, Standing, plan};
 use crate::handler::BoxHandler;
 use crate::stall::StallWatch;
 use crate::telemetry::Consuming;
 use longshore_core::broker::{Broker, DeclareMode};
 use longshore_core::{Clock, QueueName, Timestamp};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -33,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) policy: Checked,
     /// Its name once more, as a queue's: tasks and messages share the form of a call.
     pub(crate) queue: QueueName,
+    /// And once more, as messages show it.
+    pub(super) label: Arc<str>,
     pub(crate) broker_name: Arc<str>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) declare: DeclareMode,
@@ -46,6 +48,8 @@ pub(crate) struct Context {
     standing: watch::Sender<(Standing, Timestamp)>,
     /// As it was made for the connection that is there, or was last.
     plan: Mutex<Option<Result<Plan, Vec<Refusal>>>>,
+    /// How often the broker is asked for more time while a handler runs, in milliseconds; 0 where that is not needed.
+    holding: AtomicU64,
     /// Settlements in a row that the broker did not take.
     unsettled: AtomicU32,
 }
@@ -64,6 +68,7 @@ impl Context {
         let now = shared.clock.now();
         Self {
             slots: Arc::new(Semaphore::new(policy.parallel as usize)),
+            label: Arc::from(policy.name.as_str()),
             queue,
             policy,
             broker_name,
@@ -75,6 +80,7 @@ impl Context {
             paused: watch::Sender::new(false),
             standing: watch::Sender::new((Standing::Idle, now)),
             plan: Mutex::default(),
+            holding: AtomicU64::new(0),
             unsettled: AtomicU32::new(0),
         }
     }
@@ -101,8 +107,20 @@ impl Context {
         self.standing.borrow().clone()
     }
 
-    pub(super) fn planned(&self, plan: Result<Plan, Vec<Refusal>>) {
-        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+    /// Plans for what the broker that answers now can do.
+    pub(super) fn replan(&self) -> Result<Plan, Vec<Refusal>> {
+        let can = self.broker.capabilities();
+        let holding = can.settle_within.filter(|_| can.extend).unwrap_or_default() / 3;
+        self.holding.store(holding.as_millis() as u64, Ordering::Relaxed);
+        let plan = plan(&self.policy, &can);
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());
+        plan
+    }
+
+    /// How often the broker is asked for more time while a handler runs; nothing where that is not needed.
+    pub(super) fn holding(&self) -> Option<Duration> {
+        let millis = self.holding.load(Ordering::Relaxed);
+        (millis > 0).then(|| Duration::from_millis(millis))
     }
 
     pub(super) fn plan(&self) -> Option<Result<Plan, Vec<Refusal>>> {

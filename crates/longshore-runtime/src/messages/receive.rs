@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::part::Round;
-use super::{Plan, Refusal, Standing, attempt, plan};
+use super::{Refusal, Standing, attempt};
 use crate::supervisor::{ComponentError, Life};
 use longshore_core::broker::{
     BrokerClass, BrokerError, DeclareMode, Deliveries, LinkState, Settlement, Subscribed,
@@ -72,7 +72,7 @@ async fn try_subscribe(cx: &Context) -> Result<Box<dyn Deliveries>, NotYet> {
     if let Some(why) = away(&link) {
         return Err(NotYet::Away(why));
     }
-    replan(cx).map_err(NotYet::Refused)?;
+    cx.replan().map_err(NotYet::Refused)?;
     let policy = &cx.policy;
     let what = match policy.topology() {
         Some(group) => {
@@ -98,13 +98,6 @@ fn away(link: &LinkState) -> Option<String> {
         LinkState::GivenUp { why } => Some(format!("the broker was given up: {why}")),
         LinkState::Closed => Some("the broker is closed".to_owned()),
     }
-}
-
-/// Plans for the broker that answers now.
-fn replan(cx: &Context) -> Result<Plan, Vec<Refusal>> {
-    let plan = plan(&cx.policy, &cx.broker.capabilities());
-    cx.planned(plan.clone());
-    plan
 }
 
 async fn declare(topology: Topology, cx: &Context) -> Result<(), NotYet> {
@@ -219,7 +212,7 @@ async fn consume(
             changed = cx.broker.link_changed(link.version) => {
                 link = changed;
                 // Another version may answer now.
-                if link.state.is_up() && let Err(why) = replan(cx) {
+                if link.state.is_up() && let Err(why) = cx.replan() {
                     say(NotYet::Refused(why), cx, life);
                     return Ended::Refused;
                 }
