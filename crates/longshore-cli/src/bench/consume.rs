@@ -14,7 +14,7 @@ use longshore::handler::{Decode, Message};
 use longshore::messages::Consumer;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -61,6 +61,7 @@ type Handling = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Debug, Default)]
 struct Seen {
     count: AtomicU64,
+    first: OnceLock<Instant>,
     /// When each message was to be published, by its number.
     due: Mutex<Vec<Instant>>,
     times: Mutex<Vec<Duration>>,
@@ -153,7 +154,8 @@ impl Consume {
             }
         };
         let done = futures_util::future::try_join(publishing, waiting).await;
-        let took = began.elapsed();
+        // From the first message on: the loops by hand are connected when they begin, too.
+        let took = seen.first.get().unwrap_or(&began).elapsed();
         bar.finish_and_clear();
         service.stop(Duration::from_secs(10)).await;
         done?;
@@ -191,6 +193,7 @@ impl Consume {
         Ok(move |message: Message| {
             let (seen, alarm) = (seen.clone(), alarm.clone());
             let handle = async move {
+                seen.first.get_or_init(Instant::now);
                 let count = seen.count.fetch_add(1, Ordering::Relaxed) + 1;
                 if let (Some(alarm), Some(limit)) = (&alarm, limit) {
                     let at = began + Duration::from_secs_f64(count as f64 / limit);
