@@ -18,9 +18,7 @@ fn check(arguments: &[&str]) {
     let task: Value = serde_json::from_str(task).expect("a task");
     assert_eq!(task["status"], "success", "{said}{told}");
     assert_eq!(task["result"]["invoice"], task["id"], "{said}");
-    let expected = [
-        r#"orders.created, attempt 1: {"number":1}"#,
-        r#"orders.urgent, attempt 2: {"number":2}"#,
-    ];
+    let expected =
+        [r#"orders.created, attempt 1: {"number":1}"#, r#"orders.urgent, attempt 2: {"number":2}"#];
     assert_eq!(shipped.lines().collect::<Vec<_>>(), expected, "{told}");
 }

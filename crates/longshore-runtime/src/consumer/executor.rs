@@ -1,8 +1,9 @@
 //! The threads that run handlers, and whether they still do.
 
+use super::feed::Feed;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -14,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Executor {
     runtime: Mutex<Option<Runtime>>,
-    handle: Handle,
+    feed: Feed,
     threads: usize,
     blocked: watch::Sender<bool>,
 }
@@ -29,13 +30,14 @@ impl Executor {
             .thread_name("handlers")
             .enable_all()
             .build()?;
-        let handle = runtime.handle().clone();
+        let feed = Feed::start(runtime.handle(), threads)?;
         let runtime = Mutex::new(Some(runtime));
-        Ok(Self { runtime, handle, threads, blocked: watch::Sender::new(false) })
+        Ok(Self { runtime, feed, threads, blocked: watch::Sender::new(false) })
     }
 
-    pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
+    /// Returns what gives calls to the threads.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// Returns how many threads there are.
@@ -45,7 +47,8 @@ impl Executor {
 
     /// Asks the threads for a sign of life.
     pub(crate) async fn check(&self) {
-        let sign = self.handle.spawn(async {});
+        // It passes those who begin and those who go on.
+        let sign = self.feed.run(tokio::task::yield_now());
         let blocked = timeout(PATIENCE, sign).await.is_err();
         let changed =
             self.blocked.send_if_modified(|was| std::mem::replace(was, blocked) != blocked);
@@ -64,6 +67,7 @@ impl Executor {
 
     /// Ends without waiting for handlers that do not yield.
     pub(crate) fn shut(&self) {
+        self.feed.close();
         // A runtime must not be dropped inside another one.
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(runtime) = runtime {

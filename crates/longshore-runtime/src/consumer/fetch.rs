@@ -173,7 +173,7 @@ pub(crate) fn begin(
         let kind = now.registry.kind(task.kind.as_str()).cloned();
         let opening = Opening::new(task, kind, lost, attempts.token());
         cx.running.insert(&opening);
-        cx.executor.handle().spawn(attempt::run(opening, slot, cx.clone()));
+        cx.executor.feed().run(attempt::run(opening, slot, cx.clone()));
     }
 }
 

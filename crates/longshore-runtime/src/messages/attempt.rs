@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::settle;
+use crate::consumer::{Gone, Handling};
 use crate::handler::{Call, Message, Progress};
 use crate::layers::ENDING;
 use crate::panic::message_of;
@@ -64,7 +65,7 @@ async fn perform(
     cx: &Arc<Context>,
     stop: &CancellationToken,
 ) -> Outcome {
-    let told = stop.child_token();
+    let told = CancellationToken::new();
     let work = {
         let (message, attempt) = (message_of_delivery(delivery, cx), delivery.envelope.attempt());
         let (cx, told) = (cx.clone(), told.clone());
@@ -78,7 +79,7 @@ async fn perform(
         }
     };
     // Layers see to panics of handlers; this is for those of its parts that panic when they are dropped.
-    let mut running = cx.shared.threads.spawn(AssertUnwindSafe(work).catch_unwind());
+    let mut running = cx.shared.feed.run(AssertUnwindSafe(work).catch_unwind());
     let abort = running.abort_handle();
     let joined = {
         let allowed = cx.policy.timeout.0 + ENDING + GIVE_UP;
@@ -87,13 +88,16 @@ async fn perform(
         tokio::select! {
             joined = &mut in_time => joined,
             never = hold_on(delivery, cx) => match never {},
-            () = stop.cancelled() => match tokio::time::timeout(RELEASE_GRACE, in_time).await {
-                Ok(joined) => joined,
-                Err(_) => {
-                    abort.abort();
-                    return Outcome::Released;
+            () = stop.cancelled() => {
+                told.cancel();
+                match tokio::time::timeout(RELEASE_GRACE, in_time).await {
+                    Ok(joined) => joined,
+                    Err(_) => {
+                        abort.abort();
+                        return Outcome::Released;
+                    }
                 }
-            },
+            }
         }
     };
     let outcome = match joined {
@@ -102,8 +106,9 @@ async fn perform(
             Outcome::Panic(message_of(&*panic).unwrap_or("the handler panicked").to_owned())
         }
         // The threads are gone: the process ends.
-        Ok(Err(_)) => Outcome::Released,
+        Ok(Err(Gone)) => Outcome::Released,
         Err(_) => {
+            told.cancel();
             give_up(running, cx);
             Outcome::Timeout { allowed: cx.policy.timeout.0 }
         }
@@ -133,7 +138,7 @@ async fn hold_on(delivery: &Delivery, cx: &Context) -> std::convert::Infallible 
 }
 
 /// A handler that does not yield cannot be stopped: its message is settled, its slot stays taken until it returns.
-fn give_up(running: tokio::task::JoinHandle<std::thread::Result<Outcome>>, cx: &Arc<Context>) {
+fn give_up(running: Handling<std::thread::Result<Outcome>>, cx: &Arc<Context>) {
     tracing::warn!(
         consumer = cx.name(),
         "a handler does not yield; its message is settled, and its slot stays taken"

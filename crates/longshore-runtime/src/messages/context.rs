@@ -1,6 +1,7 @@
 //! What all attempts of one consumer share.
 
 use super::{Checked, Plan, Refusal, Standing, plan};
+use crate::consumer::Feed;
 use crate::handler::BoxHandler;
 use crate::stall::StallWatch;
 use crate::telemetry::Consuming;
@@ -9,7 +10,6 @@ use longshore_core::{Clock, QueueName, Timestamp};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -21,8 +21,8 @@ const BRAKE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stall: StallWatch,
-    /// The handlers' threads.
-    pub(crate) threads: Handle,
+    /// Of the handlers' threads.
+    pub(crate) feed: Feed,
     /// Cancelled when nothing more is to be received.
     pub(crate) fetching: CancellationToken,
 }
@@ -151,13 +151,14 @@ mod tests {
     use crate::telemetry::Telemetry;
     use longshore_conformance::ModelBroker;
     use longshore_core::SystemClock;
+    use tokio::runtime::Handle;
 
     #[tokio::test]
     async fn settlements_that_are_not_taken_slow_it_down_until_one_is() {
         let shared = Shared {
             clock: Arc::new(SystemClock),
             stall: StallWatch::start().expect("a thread"),
-            threads: Handle::current(),
+            feed: Feed::start(&Handle::current(), 1).expect("one needs no thread"),
             fetching: CancellationToken::new(),
         };
         let broker: Arc<dyn Broker> = Arc::new(ModelBroker::default());

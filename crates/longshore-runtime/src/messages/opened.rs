@@ -42,7 +42,7 @@ pub(crate) fn consuming(
     let shared = Shared {
         clock: cx.clock.clone(),
         stall: cx.stall.clone(),
-        threads: cx.executor.handle().clone(),
+        feed: cx.executor.feed().clone(),
         fetching: cx.fetching.clone(),
     };
     let one = |(policy, handler): (Checked, BoxHandler)| {

@@ -108,6 +108,7 @@ impl Component for Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consumer::Feed;
     use crate::handler;
     use crate::messages::Consumer;
     use crate::messages::context::Shared;
@@ -124,7 +125,7 @@ mod tests {
         let shared = Shared {
             clock: Arc::new(SystemClock),
             stall: StallWatch::start().expect("a thread"),
-            threads: threads.handle().clone(),
+            feed: Feed::start(threads.handle(), 1).expect("one needs no thread"),
             fetching: CancellationToken::new(),
         };
         let policy = Consumer::topic("orders.*").checked("shipping").expect("it is fine");
