@@ -312,7 +312,9 @@ impl Engine {
     /// and whether those are so many that no handler can be expected to run.
     pub fn stuck(&self) -> (usize, bool) {
         let Context { running, executor, .. } = &*self.0.context;
-        (running.stuck(), running.stuck() >= executor.threads())
+        // Some may be stuck where they begin, and some where they go on.
+        let all = running.stuck() >= executor.threads() && *executor.blocked().borrow();
+        (running.stuck(), all)
     }
 
     /// Returns where work comes in.

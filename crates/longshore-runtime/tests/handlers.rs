@@ -100,7 +100,7 @@ async fn a_handler_that_never_yields_is_given_up_and_its_slot_counts_as_stuck() 
     let id = submit(&engine, "blocking", |_| ()).await;
     let task = ended(&engine, id).await;
     assert_eq!(task.error.expect("why").class, FaultClass::Timeout);
-    assert_eq!(engine.stuck(), (1, true));
+    until(|| async { engine.stuck() == (1, true) }).await;
     gate.open();
     until(|| async { engine.stuck() == (0, false) }).await;
     assert_eq!(read(&engine, id).await.state, State::Failed);
@@ -239,7 +239,7 @@ async fn a_stop_does_not_wait_for_a_handler_whose_end_is_recorded() {
     let engine = engine(registry([blocking(&gate)]), 1);
     let id = submit(&engine, "blocking", |_| ()).await;
     ended(&engine, id).await;
-    assert_eq!(engine.stuck(), (1, true));
+    until(|| async { engine.stuck() == (1, true) }).await;
     let report = engine.stop(PATIENCE).await;
     assert!(report.took < PATIENCE, "{:?}", report.took);
     assert_eq!(report.given_back(), 0);

@@ -30,7 +30,13 @@ impl Executor {
             .thread_name("handlers")
             .enable_all()
             .build()?;
-        let feed = Feed::start(runtime.handle(), threads)?;
+        let feed = match Feed::start(runtime.handle(), threads) {
+            Ok(feed) => feed,
+            Err(error) => {
+                runtime.shutdown_background(); // dropped, it would wait, and that is forbidden in another one
+                return Err(error);
+            }
+        };
         let runtime = Mutex::new(Some(runtime));
         Ok(Self { runtime, feed, threads, blocked: watch::Sender::new(false) })
     }

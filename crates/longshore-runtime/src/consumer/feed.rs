@@ -12,11 +12,11 @@ use futures_util::FutureExt;
 use futures_util::future::{AbortHandle, Abortable};
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -47,7 +47,7 @@ struct State {
 
 /// One thread that takes what waits.
 struct Feeder {
-    thread: Thread,
+    waker: Waker,
     /// When it took something or was woken; nothing while it sleeps.
     busy: Option<Instant>,
 }
@@ -60,12 +60,11 @@ impl Feed {
         let sentinel = (threads > 1).then(|| Sentinel::start(line.clone())).transpose()?;
         let feed = Self(Arc::new(Ends { line, sentinel })); // whatever fails now, they end
         for number in 0..threads {
+            // It is in the list before it can take anything; and it looks before it sleeps for the first time.
+            feed.0.line.state().feeders.push(Feeder { waker: Waker::noop().clone(), busy: None });
             let (line, runtime) = (feed.0.line.clone(), runtime.clone());
             let named = std::thread::Builder::new().name(format!("handlers-{number}"));
-            // It is in the list before it can take anything.
-            let mut state = feed.0.line.state();
-            let thread = named.spawn(move || line.feed(number, &runtime))?.thread().clone();
-            state.feeders.push(Feeder { thread, busy: None });
+            named.spawn(move || line.feed(number, &runtime))?;
         }
         Ok(feed)
     }
@@ -97,13 +96,13 @@ impl Feed {
 
 impl Ends {
     fn close(&self) {
-        let left = {
-            let mut state = self.line.state();
-            state.is_closed = true;
-            state.feeders.iter().for_each(|feeder| feeder.thread.unpark());
-            std::mem::take(&mut state.jobs)
-        };
+        let mut state = self.line.state();
+        state.is_closed = true;
+        let wakers: Vec<_> = state.feeders.iter().map(|feeder| feeder.waker.clone()).collect();
+        let left = std::mem::take(&mut state.jobs);
+        drop(state);
         drop(left); // outside of the lock: what they hold may come back here
+        wakers.into_iter().for_each(Waker::wake);
         if let Some(sentinel) = &self.sentinel {
             sentinel.end();
         }
@@ -138,35 +137,45 @@ impl Line {
         if state.is_anybody_quick(now) {
             return false; // it will soon take the next one, unless it blocks
         }
-        wake(state.next_to_wake(now), state)
+        let woken = state.sleepers(now, 1);
+        drop(state);
+        wake(woken) > 0
     }
 
-    /// Wakes another feeder if what waits first has waited for a moment; returns whether anything waits.
+    /// Wakes as many others as have something to take that has waited for a moment; returns whether anything waits.
     pub(super) fn look(&self) -> bool {
         let now = Instant::now();
         let mut state = self.state();
-        let Some((since, _)) = state.jobs.front() else { return false };
-        if now.saturating_duration_since(*since) >= MOMENT {
-            wake(state.next_to_wake(now), state);
-        }
-        true
+        let is_late = |job: &&(Instant, Job)| now.saturating_duration_since(job.0) >= MOMENT;
+        let late = state.jobs.iter().take(state.feeders.len()).take_while(is_late).count();
+        let (woken, waits) = (state.sleepers(now, late), !state.jobs.is_empty());
+        drop(state);
+        wake(woken);
+        waits
     }
 
     /// Takes job after job, until it is closed.
     fn feed(&self, feeder: usize, runtime: &Handle) {
-        let _inside = runtime.enter();
-        loop {
-            let now = Instant::now();
-            let mut state = self.state();
-            let next = state.jobs.pop_front();
-            let is_closed = state.is_closed;
-            state.feeders[feeder].busy = next.is_some().then_some(now);
-            drop(state);
-            match next {
-                Some((_, job)) => begin(job, runtime),
-                None if is_closed => return,
-                None => std::thread::park(),
+        // One job for each poll, so that each has the budget of a task: what never has to wait yields all the same.
+        runtime.block_on(poll_fn(|cx| self.turn(feeder, runtime, cx)));
+    }
+
+    fn turn(&self, feeder: usize, runtime: &Handle, cx: &Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let (next, is_closed) = (state.jobs.pop_front(), state.is_closed);
+        let this = &mut state.feeders[feeder];
+        this.waker.clone_from(cx.waker());
+        this.busy = next.is_some().then_some(now);
+        drop(state);
+        match next {
+            Some((_, job)) => {
+                begin(job, runtime);
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
+            None if is_closed => Poll::Ready(()),
+            None => Poll::Pending,
         }
     }
 }
@@ -177,18 +186,22 @@ impl State {
         self.feeders.iter().any(|feeder| feeder.busy.is_some_and(recent))
     }
 
-    /// Returns the first feeder that sleeps, which has to be woken now.
-    fn next_to_wake(&mut self, now: Instant) -> Option<Thread> {
-        let asleep = self.feeders.iter_mut().find(|feeder| feeder.busy.is_none())?;
-        asleep.busy = Some(now);
-        Some(asleep.thread.clone())
+    /// Returns so many of those that sleep, who have to be woken now.
+    fn sleepers(&mut self, now: Instant, most: usize) -> Vec<Waker> {
+        let asleep = self.feeders.iter_mut().filter(|feeder| feeder.busy.is_none()).take(most);
+        let wanted = asleep.map(|feeder| {
+            feeder.busy = Some(now);
+            feeder.waker.clone()
+        });
+        wanted.collect()
     }
 }
 
-/// Wakes it, once it can have the line; returns whether there is one.
-fn wake(thread: Option<Thread>, state: MutexGuard<'_, State>) -> bool {
-    drop(state);
-    thread.inspect(Thread::unpark).is_some()
+/// Wakes them; not under the lock, for the line is the first thing that they want.
+fn wake(sleepers: Vec<Waker>) -> usize {
+    let count = sleepers.len();
+    sleepers.into_iter().for_each(Waker::wake);
+    count
 }
 
 /// Runs a job as far as it goes at once. What has to wait becomes a task of its own.
@@ -246,7 +259,7 @@ mod tests {
             .enable_all()
             .build()
             .expect("threads");
-        let feed = Feed::start(runtime.handle(), count).expect("a sentinel");
+        let feed = Feed::start(runtime.handle(), count).expect("threads");
         (runtime, feed)
     }
 
@@ -311,6 +324,21 @@ mod tests {
         });
         let leaders = calls.map(|call| wait(call) == Ok(true));
         assert_eq!(leaders.iter().filter(|leads| **leads).count(), 1);
+        end(all);
+    }
+
+    #[test]
+    fn one_that_never_has_to_wait_yields_all_the_same() {
+        let all = threads(1);
+        let endless: Handling<()> = all.1.run(async {
+            loop {
+                tokio::task::consume_budget().await;
+            }
+        });
+        let abort = endless.abort_handle();
+        assert_eq!(wait(all.1.run(async { 1 })), Ok(1));
+        abort.abort();
+        assert_eq!(wait(endless), Err(Gone));
         end(all);
     }
 

@@ -158,7 +158,7 @@ mod tests {
         let shared = Shared {
             clock: Arc::new(SystemClock),
             stall: StallWatch::start().expect("a thread"),
-            feed: Feed::start(&Handle::current(), 1).expect("one needs no thread"),
+            feed: Feed::start(&Handle::current(), 1).expect("a thread"),
             fetching: CancellationToken::new(),
         };
         let broker: Arc<dyn Broker> = Arc::new(ModelBroker::default());

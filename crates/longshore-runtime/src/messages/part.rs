@@ -125,7 +125,7 @@ mod tests {
         let shared = Shared {
             clock: Arc::new(SystemClock),
             stall: StallWatch::start().expect("a thread"),
-            feed: Feed::start(threads.handle(), 1).expect("one needs no thread"),
+            feed: Feed::start(threads.handle(), 1).expect("a thread"),
             fetching: CancellationToken::new(),
         };
         let policy = Consumer::topic("orders.*").checked("shipping").expect("it is fine");
