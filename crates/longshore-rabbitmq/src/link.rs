@@ -142,7 +142,7 @@ impl Link {
             {
                 Ok(live) => Arc::new(live),
                 Err(error) => {
-                    tracing::error!(link = %self.role, %error, "given up: somebody has to act");
+                    tracing::debug!(link = %self.role, %error, "given up: somebody has to act");
                     let why = error.to_string();
                     self.board.set(self.role, Some(LinkState::GivenUp { why }));
                     return Standing::GivenUp(error);
@@ -153,7 +153,7 @@ impl Link {
             }
             was_up = true;
             let server = format!("{}, {}", live.connection.place, live.connection.server());
-            tracing::info!(link = %self.role, server, "connected");
+            tracing::debug!(link = %self.role, server, "connected");
             if !live.connection.server().is_at_least(OLDEST.0, OLDEST.1) {
                 tracing::error!(
                     server,
@@ -181,7 +181,7 @@ impl Link {
                 }
                 End::Lost(why) => {
                     live.connection.cut();
-                    tracing::warn!(link = %self.role, why, "connection lost");
+                    tracing::debug!(link = %self.role, why, "connection lost");
                     let error = BrokerError::Unavailable { why: why.clone() };
                     self.show(LinkState::Lost { why, tries: 0 }, Standing::Trying(Some(error)));
                 }
@@ -280,7 +280,8 @@ impl Door for Entrance<'_> {
     fn failed(&self, endpoint: usize, tries: u32, error: &BrokerError) {
         let Self { link, was_up } = self;
         let place = &link.plan.addresses[endpoint];
-        tracing::warn!(link = %link.role, %place, tries, %error, "cannot connect; it is tried again");
+        // Whoever looks at the link tells it once.
+        tracing::debug!(link = %link.role, %place, tries, %error, "cannot connect; it is tried again");
         let why = format!("{place}: {error}");
         let state = match was_up {
             true => LinkState::Lost { why, tries },

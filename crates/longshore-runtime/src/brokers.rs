@@ -3,7 +3,7 @@
 use crate::supervisor::{Component, ComponentError, Deadline, Life, Policy, Stopped};
 use crate::telemetry::Telemetry;
 use longshore_core::broker::{Broker, DeclareMode, LinkReport, LinkState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,7 +126,7 @@ impl Component for Connected {
 /// Shows how a connection is, and tells each change once; never ends.
 async fn watch(name: &str, broker: &dyn Broker, telemetry: &Telemetry) {
     let mut link = broker.link();
-    let mut told = None;
+    let mut told = Told::default();
     loop {
         telemetry.link(name, &link);
         tell(name, &link, &mut told);
@@ -137,23 +137,38 @@ async fn watch(name: &str, broker: &dyn Broker, telemetry: &Telemetry) {
     }
 }
 
-/// What was told last: the word of the state, and why it is so.
-type Told = Option<(&'static str, String)>;
+/// So many reasons are remembered.
+const REASONS: usize = 16;
+
+/// What was told since the connection came into its state.
+#[derive(Debug, Default)]
+struct Told {
+    word: &'static str,
+    reasons: HashSet<String>,
+}
+
+impl Told {
+    /// Notes a state and why it is so; returns whether that is news. With several endpoints the reasons take turns.
+    fn is_news(&mut self, word: &'static str, why: &str) -> bool {
+        if self.word != word || self.reasons.len() >= REASONS {
+            *self = Self { word, reasons: HashSet::new() };
+        }
+        self.reasons.insert(why.to_owned())
+    }
+}
 
 fn tell(broker: &str, link: &LinkReport, told: &mut Told) {
     let why = match &link.state {
-        LinkState::Connecting { why } => why.clone().unwrap_or_default(),
-        LinkState::Up { server } => server.clone(),
+        LinkState::Connecting { why } => why.as_deref().unwrap_or_default(),
+        LinkState::Up { server } => server,
         LinkState::Blocked { why } | LinkState::Lost { why, .. } | LinkState::GivenUp { why } => {
-            why.clone()
+            why
         }
-        LinkState::Closed => String::new(),
+        LinkState::Closed => "",
     };
-    let news = Some((link.state.word(), why));
-    if *told == news {
+    if !told.is_news(link.state.word(), why) {
         return;
     }
-    *told = news;
     match &link.state {
         LinkState::Connecting { why: None } => {
             tracing::info!(broker, "the broker is being connected")
@@ -174,5 +189,20 @@ fn tell(broker: &str, link: &LinkReport, told: &mut Told) {
             tracing::error!(broker, %why, "the broker is given up: look at its address, its credentials and its rights, then start again");
         }
         LinkState::Closed => tracing::debug!(broker, "the broker is closed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_once_for_as_long_as_the_state_stays() {
+        let mut told = Told::default();
+        assert!(told.is_news("lost", "a: refused"));
+        assert!(told.is_news("lost", "b: refused"), "the other endpoint");
+        assert!(!told.is_news("lost", "a: refused"));
+        assert!(told.is_news("up", "3.10"));
+        assert!(told.is_news("lost", "a: refused"), "it was up in between");
     }
 }

@@ -60,7 +60,8 @@ impl Receiver {
                 Ok(deliveries) => return Some(deliveries),
                 Err(error) => error.to_string(),
             };
-            if told.as_ref() != Some(&error) {
+            // That the broker is away is told of the broker, and not of each kind.
+            if told.as_ref() != Some(&error) && self.carrier.is_up() {
                 let (queue, kind) = &self.line;
                 let broker = &*self.carrier.name;
                 tracing::warn!(%queue, %kind, broker, error, "not received yet; it is tried again");
