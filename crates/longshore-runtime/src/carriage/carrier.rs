@@ -14,6 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// So long the store may take to say what stands with the broker; without it, more is published again.
+const ASKED: Duration = Duration::from_secs(1);
+
 /// A kind of a carried queue: what has a group of its own.
 pub(super) type Line = (QueueName, KindName);
 
@@ -127,12 +130,12 @@ impl Carrier {
 
     /// Returns what stands with the broker of a line; all of it if the store does not say.
     async fn carried(&self, (queue, kind): &Line) -> Lost {
-        match self.cx.store.carried(queue).await {
-            Ok(carried) => {
+        match tokio::time::timeout(ASKED, self.cx.store.carried(queue)).await {
+            Ok(Ok(carried)) => {
                 let of = carried.into_iter().filter(|one| one.kind == *kind);
                 Lost::These(of.map(|one| one.mark).collect())
             }
-            Err(_) => Lost::All, // whoever tells the store of it will hear the error
+            Ok(Err(_)) | Err(_) => Lost::All, // whoever tells the store of it will hear the error
         }
     }
 
@@ -147,7 +150,8 @@ impl Carrier {
                         broker = &*self.name, group = %name,
                         "the group was gone and was made again: its tasks are published again"
                     );
-                    self.note_lost(line, Lost::All);
+                    let had = self.carried(&line).await;
+                    self.note_lost(line, had);
                 }
             }
         }
