@@ -171,8 +171,11 @@ impl Reader {
         let end = self.receive(live, &channel, &hands, lookout, &mut consumer).await;
         self.shelf.clear();
         acker.end();
-        if matches!(end, End::Wished) {
+        if channel.status().connected() {
+            // What is settled is told, or it would be handed out again.
             let _ = tokio::time::timeout(STEP, telling).await;
+        }
+        if matches!(end, End::Wished) {
             acker.ask().await;
             // Not cancelled before: who is active next would get what follows before what is given back.
             let _ = within(STEP, channel.close(200, "done".into())).await;
