@@ -19,7 +19,7 @@ trap stop EXIT
 trap 'exit 1' HUP INT TERM
 
 cp "$here"/*.sh "$folder"
-broker=${2:-embedded:}
+broker=$(printf '%s' "${2:-embedded:}" | sed 's/[&|\\]/\\&/g') # as it is, for the next line
 sed "s|url: \"embedded:\"|url: \"$broker\"|" "$here/longshore.yaml" >"$folder/longshore.yaml"
 
 cd "$folder"
@@ -63,5 +63,5 @@ for _ in $(seq 300); do
     if [ -f shipped.txt ] && [ "$(wc -l <shipped.txt)" -ge 2 ]; then break; fi
     sleep 0.1
 done
-if [ ! -f shipped.txt ]; then fail "nothing was shipped"; fi
+if [ "$(cat shipped.txt 2>/dev/null | wc -l)" -lt 2 ]; then fail "not everything was shipped"; fi
 sort shipped.txt

@@ -50,9 +50,12 @@ impl House {
         engine.started().await.unwrap();
         let router = router(&engine);
         // The store is asked by a duty, at once after the start.
-        while get(&router, "/readyz").await.status != 200 {
-            tokio::task::yield_now().await;
-        }
+        let ready = async {
+            while get(&router, "/readyz").await.status != 200 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ready).await.expect("it must get ready");
         Self { router, broker, engine }
     }
 
