@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long it may look for something, in seconds.
-const SECONDS: &str = "45";
+const SECONDS: &str = "90";
 /// It must have ended then.
-const PATIENCE: Duration = Duration::from_secs(150);
-/// The same requests each time, as far as the machine is as fast.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// The same requests each time, as far as the machine is as fast. By one worker: of two threads one sometimes finds
+/// what the other generates inconsistent, and then the tool itself fails.
 const SEED: &str = "7";
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_schema_conformance,response_headers_conformance";
@@ -25,7 +26,7 @@ pub(crate) fn the_server_does_what_its_document_says() -> Result<Completion, Fai
     let mut run = Command::new(program)
         .arg("run")
         .arg(format!("http://{}/openapi.json", server.addr))
-        .args(["--checks", CHECKS, "--max-time", SECONDS, "--seed", SEED, "--workers", "2"])
+        .args(["--checks", CHECKS, "--max-time", SECONDS, "--seed", SEED, "--workers", "1"])
         // A `?wait` of a minute is documented, and waits for one.
         .args(["--continue-on-failure", "--no-shrink", "--request-timeout", "70"])
         .args(["--warnings", "off"])
