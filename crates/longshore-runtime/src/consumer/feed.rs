@@ -1,70 +1,41 @@
-//! Where calls wait for a thread: one line for all threads, from which each takes the next when it has nothing else to do.
-//!
-//! A thread is woken only when it is needed: while one takes call after call, the others sleep, for waking them costs more
-//! than most calls. If what waits first has waited for a moment, a [`Sentinel`] wakes the next one. What is in the line is
-//! never behind a call that blocks its thread.
+//! Gives calls to the handlers' threads, by one [`Line`] for all of them.
 //!
 //! Each call goes as far as it can at once. One that has to wait then becomes a task of the runtime, whose threads share
 //! such tasks.
 
+use super::line::{Job, Line};
 use super::sentinel::Sentinel;
 use futures_util::FutureExt;
 use futures_util::future::{AbortHandle, Abortable};
-use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// What has waited so long needs another thread.
-pub(super) const MOMENT: Duration = Duration::from_millis(1);
-
-type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 /// Gives calls to the handlers' threads. Cloning gives another handle; with the last one the threads end.
 #[derive(Debug, Clone)]
-pub(crate) struct Feed(Arc<Ends>);
+pub(crate) struct Feed(Arc<Owner>);
 
-struct Ends {
+/// Whose end is that of the threads.
+struct Owner {
     line: Arc<Line>,
     sentinel: Option<Sentinel>,
-}
-
-/// What waits, and who takes it.
-pub(super) struct Line(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    jobs: VecDeque<(Instant, Job)>,
-    feeders: Vec<Feeder>,
-    is_closed: bool,
-}
-
-/// One thread that takes what waits.
-struct Feeder {
-    waker: Waker,
-    /// When it took something or was woken; nothing while it sleeps.
-    busy: Option<Instant>,
 }
 
 impl Feed {
     /// Starts so many threads. What they begin and has to wait goes on in `runtime`.
     pub(crate) fn start(runtime: &Handle, threads: usize) -> std::io::Result<Self> {
-        let line = Arc::new(Line(Mutex::default()));
+        let line = Arc::new(Line::default());
         // One alone needs nobody who wakes others.
         let sentinel = (threads > 1).then(|| Sentinel::start(line.clone())).transpose()?;
-        let feed = Self(Arc::new(Ends { line, sentinel })); // whatever fails now, they end
+        let feed = Self(Arc::new(Owner { line, sentinel })); // whatever fails now, they end
         for number in 0..threads {
-            // It is in the list before it can take anything; and it looks before it sleeps for the first time.
-            feed.0.line.state().feeders.push(Feeder { waker: Waker::noop().clone(), busy: None });
+            let feeder = feed.0.line.join(); // it is there before it can take anything
             let (line, runtime) = (feed.0.line.clone(), runtime.clone());
             let named = std::thread::Builder::new().name(format!("handlers-{number}"));
-            named.spawn(move || line.feed(number, &runtime))?;
+            named.spawn(move || line.feed(feeder, &runtime))?;
         }
         Ok(feed)
     }
@@ -77,11 +48,12 @@ impl Feed {
         let (tell, told) = oneshot::channel();
         let (abort, registration) = AbortHandle::new_pair();
         let call = Abortable::new(call, registration);
-        let is_taken = self.0.line.push(Box::pin(async move {
+        let job: Job = Box::pin(async move {
             if let Ok(output) = call.await {
                 let _ = tell.send(output); // nobody may be interested any more
             }
-        }));
+        });
+        let is_taken = self.0.line.push(job);
         if let (false, Some(sentinel)) = (is_taken, &self.0.sentinel) {
             sentinel.watch();
         }
@@ -94,128 +66,24 @@ impl Feed {
     }
 }
 
-impl Ends {
+impl Owner {
     fn close(&self) {
-        let mut state = self.line.state();
-        state.is_closed = true;
-        let wakers: Vec<_> = state.feeders.iter().map(|feeder| feeder.waker.clone()).collect();
-        let left = std::mem::take(&mut state.jobs);
-        drop(state);
-        drop(left); // outside of the lock: what they hold may come back here
-        wakers.into_iter().for_each(Waker::wake);
+        self.line.close();
         if let Some(sentinel) = &self.sentinel {
             sentinel.end();
         }
     }
 }
 
-impl Drop for Ends {
+impl Drop for Owner {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-impl fmt::Debug for Ends {
+impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ends").field("waiting", &self.line.state().jobs.len()).finish()
-    }
-}
-
-impl Line {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds a job; returns whether somebody is sure to take it: else it has to be watched.
-    fn push(&self, job: Job) -> bool {
-        let now = Instant::now();
-        let mut state = self.state();
-        if state.is_closed {
-            return true; // dropped: the process ends
-        }
-        state.jobs.push_back((now, job));
-        if state.is_anybody_quick(now) {
-            return false; // it will soon take the next one, unless it blocks
-        }
-        let woken = state.sleepers(now, 1);
-        drop(state);
-        wake(woken) > 0
-    }
-
-    /// Wakes as many others as have something to take that has waited for a moment; returns whether anything waits.
-    pub(super) fn look(&self) -> bool {
-        let now = Instant::now();
-        let mut state = self.state();
-        let is_late = |job: &&(Instant, Job)| now.saturating_duration_since(job.0) >= MOMENT;
-        let late = state.jobs.iter().take(state.feeders.len()).take_while(is_late).count();
-        let (woken, waits) = (state.sleepers(now, late), !state.jobs.is_empty());
-        drop(state);
-        wake(woken);
-        waits
-    }
-
-    /// Takes job after job, until it is closed.
-    fn feed(&self, feeder: usize, runtime: &Handle) {
-        // One job for each poll, so that each has the budget of a task: what never has to wait yields all the same.
-        runtime.block_on(poll_fn(|cx| self.turn(feeder, runtime, cx)));
-    }
-
-    fn turn(&self, feeder: usize, runtime: &Handle, cx: &Context<'_>) -> Poll<()> {
-        let now = Instant::now();
-        let mut state = self.state();
-        let (next, is_closed) = (state.jobs.pop_front(), state.is_closed);
-        let this = &mut state.feeders[feeder];
-        this.waker.clone_from(cx.waker());
-        this.busy = next.is_some().then_some(now);
-        drop(state);
-        match next {
-            Some((_, job)) => {
-                begin(job, runtime);
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            None if is_closed => Poll::Ready(()),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl State {
-    fn is_anybody_quick(&self, now: Instant) -> bool {
-        let recent = |since: Instant| now.saturating_duration_since(since) < MOMENT;
-        self.feeders.iter().any(|feeder| feeder.busy.is_some_and(recent))
-    }
-
-    /// Returns so many of those that sleep, who have to be woken now.
-    fn sleepers(&mut self, now: Instant, most: usize) -> Vec<Waker> {
-        let asleep = self.feeders.iter_mut().filter(|feeder| feeder.busy.is_none()).take(most);
-        let wanted = asleep.map(|feeder| {
-            feeder.busy = Some(now);
-            feeder.waker.clone()
-        });
-        wanted.collect()
-    }
-}
-
-/// Wakes them; not under the lock, for the line is the first thing that they want.
-fn wake(sleepers: Vec<Waker>) -> usize {
-    let count = sleepers.len();
-    sleepers.into_iter().for_each(Waker::wake);
-    count
-}
-
-/// Runs a job as far as it goes at once. What has to wait becomes a task of its own.
-///
-/// A panic is the job's alone: when it runs, and when it is dropped.
-fn begin(mut job: Job, runtime: &Handle) {
-    let mut nobody = Context::from_waker(Waker::noop()); // it is polled again as a task
-    match catch_unwind(AssertUnwindSafe(|| job.as_mut().poll(&mut nobody))) {
-        Ok(Poll::Pending) => {
-            runtime.spawn(job);
-        }
-        Ok(Poll::Ready(())) | Err(_) => {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(job)));
-        }
+        f.debug_struct("Owner").field("waiting", &self.line.len()).finish()
     }
 }
 
@@ -248,7 +116,8 @@ impl<T> Future for Handling<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use std::sync::{Mutex, mpsc};
+    use std::time::Duration;
     use tokio::runtime::{Builder, Runtime};
 
     const LONG: Duration = Duration::from_secs(20);
@@ -315,6 +184,30 @@ mod tests {
     }
 
     #[test]
+    fn nobody_looks_for_sleepers_where_all_are_blocked() {
+        let all = threads(2);
+        let (open, shut) = mpsc::channel::<()>();
+        let shut = Arc::new(Mutex::new(shut));
+        let (tell, told) = mpsc::channel();
+        let blocking = [(); 2].map(|()| {
+            let (shut, tell) = (shut.clone(), tell.clone());
+            all.1.run(async move {
+                tell.send(()).expect("it is counted");
+                shut.lock().expect("nobody panicked").recv()
+            })
+        });
+        for _ in &blocking {
+            told.recv_timeout(LONG).expect("it blocks its thread");
+        }
+        let waiting = all.1.run(async { 1 });
+        assert!(!all.1.0.line.look(), "whoever comes back takes it");
+        drop(open);
+        assert_eq!(wait(waiting), Ok(1));
+        assert!(blocking.into_iter().all(|call| wait(call).is_ok()));
+        end(all);
+    }
+
+    #[test]
     fn as_many_run_at_once_as_there_are_threads() {
         let all = threads(3);
         let barrier = Arc::new(std::sync::Barrier::new(3));
@@ -371,7 +264,7 @@ mod tests {
         let (open, shut) = mpsc::channel::<()>();
         let blocking = all.1.run(async move { shut.recv() });
         let waiting = all.1.run(async {});
-        while all.1.0.line.state().jobs.len() != 1 {
+        while all.1.0.line.len() != 1 {
             std::thread::yield_now();
         }
         all.1.close();

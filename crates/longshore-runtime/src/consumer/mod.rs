@@ -13,6 +13,7 @@ mod executor;
 mod feed;
 pub(crate) mod fetch;
 mod handlers;
+mod line;
 mod opening;
 mod permits;
 pub(crate) mod record;

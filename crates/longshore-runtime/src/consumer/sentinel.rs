@@ -1,11 +1,12 @@
 //! Sees to it that nothing waits behind a call that blocks its thread.
 
-use super::feed::{Line, MOMENT};
+use super::line::{Line, MOMENT};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
 
-/// A thread that looks at a [`Line`] as long as something waits there, and sleeps otherwise. Cloning gives another handle.
+/// A thread that looks at a [`Line`] as long as something waits there and somebody could be woken for it, and sleeps
+/// otherwise. Cloning gives another handle.
 #[derive(Clone)]
 pub(super) struct Sentinel {
     watch: Arc<Watch>,
@@ -28,7 +29,7 @@ impl Sentinel {
         Ok(Self { watch, thread: thread.thread().clone() })
     }
 
-    /// Looks from now on, until nothing waits any more.
+    /// Looks from now on, as long as there is a reason to.
     pub(super) fn watch(&self) {
         if !self.watch.is_on.swap(true, Ordering::AcqRel) {
             self.thread.unpark();
