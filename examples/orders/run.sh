@@ -22,6 +22,10 @@ cp "$here"/*.sh "$folder"
 broker=$(printf '%s' "${2:-embedded:}" | sed 's/[&|\\]/\\&/g') # as it is, for the next line
 sed "s|url: \"embedded:\"|url: \"$broker\"|" "$here/longshore.yaml" >"$folder/longshore.yaml"
 
+# It runs in the folder, wherever the program is named from.
+case $longshore in
+    */*) longshore=$(cd "$(dirname "$longshore")" && pwd)/$(basename "$longshore") ;;
+esac
 cd "$folder"
 "$longshore" serve --listen 127.0.0.1:0 2>log &
 server=$!

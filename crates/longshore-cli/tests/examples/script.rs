@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Returns what it wrote to its outputs. It must succeed.
+/// Returns what it wrote to its outputs. It must succeed. The program is named from where one stands, as a reader would.
 pub(crate) fn run(example: &str, arguments: &[&str]) -> (String, String) {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let program = Path::new(env!("CARGO_BIN_EXE_longshore"));
+    let (folder, name) =
+        (program.parent().expect("a folder"), program.file_name().expect("a name"));
     let output = Command::new("sh")
-        .arg(examples.join(example).join("run.sh"))
-        .arg(env!("CARGO_BIN_EXE_longshore"))
+        .current_dir(folder)
+        .arg(examples.canonicalize().expect("it is there").join(example).join("run.sh"))
+        .arg(Path::new(".").join(name))
         .args(arguments)
         .output()
         .expect("a shell");
