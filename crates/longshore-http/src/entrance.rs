@@ -69,7 +69,7 @@ pub(crate) struct Guarded<S> {
 impl<S> Service<Request<Body>> for Guarded<S>
 where
     S: Service<Request<Body>, Response = Response, Error = Infallible> + Send + 'static,
-    S::Future: Send,
+    S::Future: Send + Unpin,
 {
     type Response = Response;
     type Error = Infallible;
@@ -87,14 +87,15 @@ where
         let path = request.uri().path_and_query().cloned();
         let policy = self.entrance.policy(request.method());
         let admitted = self.entrance.guard.admit(policy, &mut request);
-        let answer = admitted.map(|()| {
+        let mut answer = admitted.map(|()| {
             // A panic may leave nothing half-done behind: routes own what they touch.
             AssertUnwindSafe(self.inner.call(request)).catch_unwind()
         });
         let (template, meter) = (self.entrance.path, self.entrance.meter.clone());
         Box::pin(async move {
-            let mut response = match answer {
-                Err(problem) => problem.into_response(),
+            // Awaited where it is: moved, it would take its room twice.
+            let mut response = match &mut answer {
+                Err(problem) => problem.clone().into_response(),
                 Ok(answer) => match answer.await {
                     Ok(Ok(response)) => response,
                     Ok(Err(never)) => match never {},

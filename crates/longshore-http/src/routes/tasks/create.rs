@@ -15,9 +15,10 @@ use crate::view::{Short, Whole};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use longshore_core::store::StoreError;
 use longshore_core::task::{Accepted, AcceptedHow, Idempotency};
 use longshore_core::{NewTask, Task, Valid, failpoint};
-use longshore_runtime::{FieldError, Registry, Submission, SubmitError};
+use longshore_runtime::{FieldError, Registry, Submission};
 use std::time::Duration;
 
 /// The scope of idempotency keys: the route and its alias are one.
@@ -59,49 +60,84 @@ pub(crate) struct Judged {
         crate::openapi::schemas::Refusals,
     )
 )]
-pub(crate) async fn create(
+pub(crate) fn create(
     State(house): State<House>,
     caller: Caller,
     request: Request,
-) -> Result<Response, Problem> {
+) -> impl Future<Output = Result<Response, Problem>> {
+    // The future holds what it captures only once, and the seldom ways are boxed: it is made, and moved, for each
+    // request, and the allocator is quick up to a kilobyte.
     let (parts, body) = request.into_parts();
-    let shape = Shape::asked(&parts.headers);
-    let wait = wait_of(parts.uri.query())?;
-    if wait.is_some() {
-        // What is answered then is the whole task, and it may be an older one.
-        caller.must(Role::Read)?;
-    }
-    let body = body::read(&parts.headers, body, house.max_body()).await?;
-    let key = idempotency::read(&parts.headers, ROUTE, &body)?;
-    let intake = house.engine().intake();
-    let wish = Wish::read(&body, &intake.registry(), Place::Alone);
-    if wish.as_ref().is_ok_and(Wish::is_schedule) {
+    async move {
+        let shape = Shape::asked(&parts.headers);
+        let wait = wait_of(parts.uri.query())?;
         if wait.is_some() {
-            let why = "does not go with cron: a schedule has no end";
-            return Err(Problem::fields(vec![FieldError::new("wait", why)]));
+            // What is answered then is the whole task, and it may be an older one.
+            caller.must(Role::Read)?;
         }
-        return made(&house, &caller, &parts.headers, wish?, key).await;
+        let body = body::read(&parts.headers, body, house.max_body()).await?;
+        let task = match way(&house, &caller, &parts.headers, &body)? {
+            Way::Task(task) => task,
+            Way::Schedule(_) if wait.is_some() => {
+                let why = "does not go with cron: a schedule has no end";
+                return Err(Problem::fields(vec![FieldError::new("wait", why)]));
+            }
+            Way::Schedule(asked) => {
+                let (wish, key) = *asked;
+                return Box::pin(made(&house, &caller, &parts.headers, wish, key)).await;
+            }
+            Way::Refused(asked) => {
+                let (problem, key) = *asked;
+                return Box::pin(replay(&house, &caller, shape, key)).await?.ok_or(problem);
+            }
+        };
+        drop((parts, body)); // the connection's buffer is free again once the task is stored
+        let mut accepted = house.engine().intake().submit_all(task).await?;
+        let accepted = accepted.pop().ok_or(StoreError::Closed)??;
+        must_show(&caller, &accepted)?;
+        // The crash window: it is stored, and nobody knows yet.
+        failpoint::pass("http.before_answer").map_err(|_| Problem::unknown_outcome())?;
+        if let (Some(at_most), AcceptedHow::New | AcceptedHow::Existing) = (wait, accepted.how)
+            && let Some(task) = Box::pin(ended(&house, &caller, &accepted, at_most)).await
+        {
+            return Ok(located(shape.answer(StatusCode::OK, &Whole::new(&task)), &accepted));
+        }
+        Ok(answer(shape, &accepted))
     }
-    let judged = wish
-        .and_then(|wish| judged(&parts.headers, wish, key.clone(), |wish| intake.validate(wish)));
-    let Judged { mut submission, kind_as } = match judged {
-        Ok(judged) => judged,
-        Err(problem) => return replay(&house, &caller, shape, key).await?.ok_or(problem),
-    };
-    admit(&caller, &mut submission, &intake.registry())?;
-    let accepted = intake.submit(submission).await.map_err(|error| match error {
-        SubmitError::Invalid(faults) => Problem::fields(kind_as.rename(faults)),
-        other => other.into(),
-    })?;
-    must_show(&caller, &accepted)?;
-    // The crash window: it is stored, and nobody knows yet.
-    failpoint::pass("http.before_answer").map_err(|_| Problem::unknown_outcome())?;
-    if let (Some(at_most), AcceptedHow::New | AcceptedHow::Existing) = (wait, accepted.how)
-        && let Some(task) = ended(&house, &caller, &accepted, at_most).await
-    {
-        return Ok(located(shape.answer(StatusCode::OK, &Whole::new(&task)), &accepted));
+}
+
+/// What becomes of a request.
+enum Way {
+    /// It is accepted: the one task of a list.
+    Task(Vec<Valid<NewTask>>),
+    /// It makes a schedule.
+    Schedule(Box<(Wish, Option<Idempotency>)>),
+    /// It is refused, unless it was accepted before.
+    Refused(Box<(Problem, Option<Idempotency>)>),
+}
+
+fn way(
+    house: &House,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &bytes::Bytes,
+) -> Result<Way, Problem> {
+    let key = idempotency::read(headers, ROUTE, body)?;
+    let intake = house.engine().intake();
+    let wish = Wish::read(body, &intake.registry(), Place::Alone);
+    if wish.as_ref().is_ok_and(Wish::is_schedule) {
+        return Ok(Way::Schedule(Box::new((wish?, key))));
     }
-    Ok(answer(shape, &accepted))
+    let judged = wish.and_then(|wish| {
+        let Judged { mut submission, kind_as } =
+            judged(headers, wish, key.clone(), |wish| intake.validate(wish))?;
+        admit(caller, &mut submission, &intake.registry())?;
+        intake.validate(submission).map_err(|faults| Problem::fields(kind_as.rename(faults)))
+    });
+    Ok(match judged {
+        Ok(task) => Way::Task(vec![task]),
+        Err(problem) => Way::Refused(Box::new((problem, key))),
+    })
 }
 
 /// Reads a body into a submission, or finds everything that is wrong with it.
