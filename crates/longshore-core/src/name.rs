@@ -5,7 +5,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Longest name in bytes.
 pub const MAX_NAME: usize = 128;
@@ -95,15 +95,18 @@ name! {
     TenantName
 }
 
+/// The name of the queue and of the tenant of whoever names none; shared, as most tasks have it.
+static DEFAULT: LazyLock<Arc<str>> = LazyLock::new(|| "default".into());
+
 impl Default for QueueName {
     fn default() -> Self {
-        Self("default".into())
+        Self(DEFAULT.clone())
     }
 }
 
 impl Default for TenantName {
     fn default() -> Self {
-        Self("default".into())
+        Self(DEFAULT.clone())
     }
 }
 

@@ -147,6 +147,9 @@ impl Idempotency {
 pub struct NewTask {
     /// Its identity.
     pub id: TaskId,
+    /// Whether somebody chose the identity, so that another task may have it. One that was drawn is nobody
+    /// else's, and a store need not look.
+    pub id_is_chosen: bool,
     /// Picks the handler.
     pub kind: KindName,
     /// Where it waits.
@@ -201,10 +204,11 @@ impl NewTask {
     pub fn new(kind: KindName) -> Self {
         Self {
             id: TaskId::fresh(),
+            id_is_chosen: true, // whoever sets another one need not think of it
             kind,
             queue: QueueName::default(),
             tenant: TenantName::default(),
-            payload: Payload::from_json("null"),
+            payload: Payload(Bytes::from_static(b"null")),
             name: None,
             priority: DEFAULT_PRIORITY,
             run_at: None,

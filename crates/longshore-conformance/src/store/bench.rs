@@ -37,9 +37,9 @@ pub(super) fn tenant(name: &str) -> TenantName {
     TenantName::new(name).expect("a tenant's name")
 }
 
-/// A task of kind `job` with every default.
+/// A task of kind `job` with every default. Its id was drawn; a case that sets another one says so.
 pub(super) fn job() -> NewTask {
-    NewTask::new(kind("job"))
+    NewTask { id_is_chosen: false, ..NewTask::new(kind("job")) }
 }
 
 /// A task of kind `job` in the lane `key`.

@@ -6,7 +6,7 @@ use crate::registry::{Kind, Registry};
 use longshore_core::readiness::MAX_PRIORITY;
 use longshore_core::retry::MAX_ATTEMPTS;
 use longshore_core::task::UniqueWhile;
-use longshore_core::{KindName, NewTask, Payload, QueueName, Span, TaskId, Timestamp, Valid};
+use longshore_core::{KindName, NewTask, Payload, QueueName, Span, Timestamp, Valid};
 use std::time::Duration;
 
 /// Most tags a task may have.
@@ -111,7 +111,8 @@ pub fn validate(
         return Err(faults.0);
     };
     let mut task = NewTask::new(kind.name.clone());
-    task.id = wish.id.unwrap_or_else(TaskId::fresh);
+    task.id_is_chosen = wish.id.is_some();
+    task.id = wish.id.unwrap_or(task.id);
     task.queue = queue;
     task.tenant = wish.tenant;
     if let Some(payload) = wish.payload {

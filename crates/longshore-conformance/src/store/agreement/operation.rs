@@ -231,14 +231,15 @@ impl Dice<'_> {
     }
 
     fn task(&mut self) -> NewTask {
-        let id = if self.one_in(5) {
-            self.id()
+        let (id, id_is_chosen) = if self.one_in(5) {
+            (self.id(), true)
         } else {
-            TaskId(uuid::Uuid::from_u128(self.random.u128(..)))
+            (TaskId(uuid::Uuid::from_u128(self.random.u128(..))), self.random.bool())
         };
         let failures = [OnParentFailure::Fail, OnParentFailure::Skip, OnParentFailure::Run];
         NewTask {
             id,
+            id_is_chosen,
             queue: self.queue(),
             tenant: self.tenant(),
             payload: self.payload(),

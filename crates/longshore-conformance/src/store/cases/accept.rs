@@ -92,9 +92,9 @@ async fn a_task_for_later_is_scheduled_and_one_for_the_past_is_pending(t: Bench)
 
 async fn an_id_is_accepted_once_whoever_asks(t: Bench) {
     let id = t.submit(job()).await;
-    let again = t.ask(NewTask { id, kind: kind("a"), ..job() }).await;
+    let again = t.ask(NewTask { id, id_is_chosen: true, kind: kind("a"), ..job() }).await;
     assert_eq!(again, Err(Refused::IdTaken { existing: id }));
-    let foreign = t.ask(NewTask { id, tenant: tenant("other"), ..job() }).await;
+    let foreign = t.ask(NewTask { id, id_is_chosen: true, tenant: tenant("other"), ..job() }).await;
     assert_eq!(foreign, Err(Refused::IdTaken { existing: id }));
     assert_eq!(t.task(id).await.kind, kind("job"));
 }
@@ -141,7 +141,7 @@ async fn a_key_is_known_for_a_day_and_no_longer(t: Bench) {
 
 async fn a_refusal_binds_no_key(t: Bench) {
     let id = t.submit(job()).await;
-    let refused = t.ask(NewTask { id, ..keyed("k", 1) }).await;
+    let refused = t.ask(NewTask { id, id_is_chosen: true, ..keyed("k", 1) }).await;
     assert_eq!(refused, Err(Refused::IdTaken { existing: id }));
     assert_eq!(t.ask(keyed("k", 2)).await.expect("accepted").how, AcceptedHow::New);
 }
@@ -163,7 +163,7 @@ async fn a_key_outlives_what_its_task_has_become(t: Bench) {
 
 async fn tasks_of_a_batch_see_those_before_them(t: Bench) {
     let first = keyed("k", 1);
-    let same_id = NewTask { id: first.id, ..job() };
+    let same_id = NewTask { id: first.id, id_is_chosen: true, ..job() };
     let child = NewTask { after: vec![first.id], ..job() };
     let answers = t.accept(vec![first.clone(), keyed("k", 1), keyed("k", 2), same_id, child]).await;
     assert_eq!(answers[0].as_ref().expect("accepted").how, AcceptedHow::New);
@@ -198,7 +198,8 @@ async fn one_refused_task_does_not_spoil_its_batch(t: Bench) {
     let taken = t.submit(job()).await;
     let (before, after) = (job(), job());
     let ids = [before.id, after.id];
-    let answers = t.accept(vec![before, NewTask { id: taken, ..job() }, after]).await;
+    let answers =
+        t.accept(vec![before, NewTask { id: taken, id_is_chosen: true, ..job() }, after]).await;
     assert_eq!(answers[1], Err(Refused::IdTaken { existing: taken }));
     for id in ids {
         assert_eq!(t.state(id).await, State::Pending);

@@ -115,7 +115,7 @@ async fn a_replaced_task_makes_room_and_a_refused_one_replaces_nothing(t: Bench)
 
 async fn a_known_id_and_an_unknown_parent_are_told_first(t: Bench) {
     let existing = t.submit(job()).await;
-    let again = t.ask(NewTask { id: existing, ..at_most(1) }).await;
+    let again = t.ask(NewTask { id: existing, id_is_chosen: true, ..at_most(1) }).await;
     assert_eq!(again, Err(Refused::IdTaken { existing }));
     let parent = TaskId::fresh();
     let orphan = t.ask(NewTask { after: vec![parent], ..at_most(1) }).await;

@@ -180,7 +180,10 @@ async fn what_follows_may_wait_for_the_end_it_follows_from(t: Bench) {
 async fn a_refused_follower_does_not_undo_the_end(t: Bench) {
     let leased = opened(&t).await;
     let existing = leased.lease.id;
-    let then = vec![Valid::vouch(NewTask { id: existing, ..job() }), Valid::vouch(job())];
+    let then = vec![
+        Valid::vouch(NewTask { id: existing, id_is_chosen: true, ..job() }),
+        Valid::vouch(job()),
+    ];
     let recorded = t.record(Ending { then, ..ending(&leased, Verdict::Complete) }).await;
     let Recorded::Applied { state, then, .. } = recorded else { panic!("{recorded:?}") };
     assert_eq!((state, &then[0]), (State::Success, &Err(Refused::IdTaken { existing })));

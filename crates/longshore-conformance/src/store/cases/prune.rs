@@ -89,7 +89,7 @@ async fn attempts_go_with_their_task(t: Bench) {
     assert_eq!(t.attempts(id).await.len(), 2);
     prune(&t, &NOTHING).await;
     assert_eq!(t.store().attempts(tenant("default"), id).await.expect("answers"), None);
-    t.submit(NewTask { id, ..job() }).await;
+    t.submit(NewTask { id, id_is_chosen: true, ..job() }).await;
     assert_eq!(t.attempts(id).await, [], "a new task of that id has none of them");
 }
 
@@ -98,7 +98,7 @@ async fn the_id_of_a_pruned_task_is_free(t: Bench) {
     prune(&t, &NOTHING).await;
     let refused = t.ask(NewTask { after: vec![id], ..job() }).await;
     assert_eq!(refused, Err(Refused::NoSuchParent { parent: id }));
-    t.submit(NewTask { id, ..job() }).await;
+    t.submit(NewTask { id, id_is_chosen: true, ..job() }).await;
     assert!(is_there(&t, id).await);
 }
 

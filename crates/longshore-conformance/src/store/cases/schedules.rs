@@ -236,7 +236,8 @@ async fn a_slot_is_over_even_if_its_task_is_refused(t: Bench) {
     let taken = t.submit(job()).await;
     let read = put(&t, plan(&t, 1, 10)).await;
     t.pass(secs(10));
-    let fired = fire(&t, vec![firing(&read, NewTask { id: taken, ..job() })]).await;
+    let fired =
+        fire(&t, vec![firing(&read, NewTask { id: taken, id_is_chosen: true, ..job() })]).await;
     assert_eq!(fired, [Fired::Done(Some(Err(Refused::IdTaken { existing: taken })))]);
     assert_eq!(all(&t).await[0].last_slot, read.next_slot);
     assert_eq!(due(&t, 9).await, (vec![], read.next_slot.map(|slot| slot.after(secs(10)))));
