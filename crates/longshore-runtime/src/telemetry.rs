@@ -20,7 +20,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -101,7 +101,8 @@ pub struct Telemetry {
     drain: Drain,
     component_ready: Family<Named, Gauge>,
     component_restarts: Family<Named, Gauge>,
-    kinds: RwLock<HashMap<(QueueName, KindName), Arc<PerKind>>>,
+    /// By kind, in each queue.
+    kinds: RwLock<HashMap<QueueName, HashMap<KindName, Arc<PerKind>>>>,
     messages: Messages,
     carriage: Carriage,
 }
@@ -203,10 +204,11 @@ impl Default for Telemetry {
 
 impl Telemetry {
     fn per_kind(&self, queue: &QueueName, kind: &KindName) -> Arc<PerKind> {
-        let key = (queue.clone(), kind.clone());
-        if let Some(found) = self.kinds.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = kinds.get(queue).and_then(|kinds| kinds.get(kind)) {
             return found.clone();
         }
+        drop(kinds);
         let sort = Sort { queue: queue.to_string(), kind: kind.to_string() };
         let ended = |state: State| Ended {
             queue: queue.to_string(),
@@ -226,7 +228,8 @@ impl Telemetry {
             running: self.running.get_or_create(&sort).clone(),
             outcomes: ENDINGS.map(|one| self.outcomes.get_or_create(&answered(one)).clone()),
         });
-        self.kinds.write().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
+        let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
+        kinds.entry(queue.clone()).or_default().insert(kind.clone(), made.clone());
         made
     }
 
