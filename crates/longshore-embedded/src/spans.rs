@@ -10,12 +10,14 @@ use rusqlite::Connection;
 /// Places of a block; a part of what is reserved at once, so that each boot begins a new one.
 const PLACES: i64 = 4_096;
 
-/// Keeps the times of the block that has just become full, if `place` is the first of a new one.
+/// Whether `place` is the last one of its block.
+pub(crate) fn is_full(place: i64) -> bool {
+    place > 0 && place % PLACES == 0
+}
+
+/// Keeps the times of the block that `place` is the last one of.
 pub(crate) fn keep(db: &Connection, place: i64) -> rusqlite::Result<()> {
-    if (place - 1) % PLACES != 0 || place == 1 {
-        return Ok(());
-    }
-    let block = (place - 1) / PLACES - 1;
+    let block = block_of(place);
     let mut insert = db.prepare_cached(
         "INSERT OR REPLACE INTO spans(block, oldest, newest)
          SELECT ?1, min(created_at), max(created_at) FROM tasks WHERE seq > ?2 AND seq <= ?3
@@ -69,7 +71,7 @@ mod tests {
         for task in tasks {
             db.execute("INSERT INTO tasks VALUES (?1, ?2)", *task).unwrap();
         }
-        for place in 1..=place {
+        for place in (1..place).filter(|place| is_full(*place)) {
             keep(&db, place).unwrap();
         }
         db

@@ -140,7 +140,10 @@ impl Drop for EmbeddedStore {
 #[async_trait]
 impl Intake for EmbeddedStore {
     async fn accept(&self, tasks: Vec<Valid<NewTask>>) -> Result<Vec<Result<Accepted, Refused>>> {
-        self.ask(|reply| Job::Accept { tasks, reply }).await
+        // Held until the answer is there: memory that another thread frees costs this one dearly at its next
+        // allocation, and a payload that is still held there costs the connection a new buffer.
+        let tasks = Arc::new(tasks);
+        self.ask(|reply| Job::Accept { tasks: tasks.clone(), reply }).await
     }
 
     async fn replay(

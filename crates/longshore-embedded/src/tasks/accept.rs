@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, millis};
 use super::end::doom_of;
+use super::fresh::Fresh;
 use super::keys::Known;
 use super::open::Opening;
 use super::row::TaskRow;
@@ -16,15 +17,6 @@ use longshore_core::rescue::{Crashes, Runs};
 use longshore_core::store::Refused;
 use longshore_core::task::{Accepted, AcceptedHow, Durability};
 use longshore_core::{NewTask, State, TaskId, Timestamp};
-use rusqlite::params;
-
-pub(super) const INSERT: &str = "INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, due,
-    blocked, expires_at, priority, run, attempt, max_attempts, openings, token, worker, lease, created_at, run_at,
-    began_at, started_at, finished_at, timeout, total_timeout, expires_in, order_key, lane_place, open_parents,
-    on_parent_failure, group_id, spec, reason, big, payload, isolated)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1, 1, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-    ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)
-    ON CONFLICT(id) DO NOTHING";
 
 /// What the parents of a new task say.
 #[derive(Debug, Default)]
@@ -105,7 +97,8 @@ impl Desk<'_> {
             .then(|| Refused::BacklogFull { queue: task.queue.clone(), waiting })
     }
 
-    fn id_is_taken(&self, id: TaskId) -> Result<bool, Trouble> {
+    fn id_is_taken(&mut self, id: TaskId) -> Result<bool, Trouble> {
+        self.write_fresh()?;
         let mut select = self.db.prepare_cached("SELECT 1 FROM tasks WHERE id = ?1")?;
         Ok(select.exists([id.0.as_bytes()])?)
     }
@@ -116,6 +109,9 @@ impl Desk<'_> {
         sort: Sort,
     ) -> Result<Result<Parents, Refused>, Trouble> {
         let mut parents = Parents::default();
+        if !task.after.is_empty() {
+            self.write_fresh()?;
+        }
         for parent in &task.after {
             let found = TaskRow::by_id(self.db, *parent)?;
             let Some(row) = found.filter(|row| row.sort.tenant == sort.tenant) else {
@@ -147,59 +143,27 @@ impl Desk<'_> {
         let state = row.state;
         let taker = if row.ready == 1 { self.taker_for(sort) } else { None };
         let opening = taker.map(|taker| self.opening_for(taker, &mut row));
-        let payload = Some(task.payload.as_bytes()).filter(|body| body.len() <= INLINE);
+        let payload = Some(&task.payload).filter(|body| body.as_bytes().len() <= INLINE).cloned();
         row.big = u8::from(payload.is_none());
         let group = task.group.map(|group| *group.as_bytes());
-        let inserted = self.insert.execute(params![
-            row.seq,
-            row.id.0.as_bytes(),
-            sort.tenant,
-            sort.queue,
-            sort.kind,
-            row.state as u8,
-            row.ready,
-            row.rank,
-            row.due,
-            row.blocked,
-            row.expires_at,
-            row.priority,
-            row.max_attempts,
-            row.openings,
-            row.token,
-            row.worker,
-            row.lease,
-            row.created_at,
-            row.run_at,
-            row.began_at,
-            row.started_at,
-            row.finished_at,
-            row.timeout,
-            row.total_timeout,
-            row.expires_in,
-            row.order_key,
-            row.lane_place,
-            row.open_parents,
-            row.on_parent_failure,
-            group,
-            row.spec,
-            row.reason,
-            row.big,
-            payload,
-            row.runs.number(),
-        ])?;
-        if inserted == 0 {
+        let fresh = Fresh { row, group, payload };
+        if task.id_is_chosen && !self.fresh.write(self.db, &fresh)? {
             self.memory.held.remove(&seq);
             return Ok(None);
         }
-        if payload.is_none() {
+        let row = &fresh.row;
+        if fresh.payload.is_none() {
             self.keep_body(2 * seq, task.payload.as_bytes())?;
         }
-        self.note_new(&row, &parents)?;
+        self.note_new(row, &parents)?;
         if let (Some(taker), Some(opening)) = (taker, opening) {
-            self.hand_over(taker, opening, &row, task);
+            self.hand_over(taker, opening, row, task);
         }
         if let Some(unique) = &task.unique {
             self.hold_unique(sort, &unique.key, unique.hold, seq, self.now)?;
+        }
+        if !task.id_is_chosen {
+            self.fresh.add(fresh);
         }
         Ok(Some(state))
     }
@@ -286,6 +250,7 @@ impl Desk<'_> {
         if let Some(alive) = self.memory.lanes.alive(sort, key) {
             return Ok(alive == 0);
         }
+        self.write_fresh()?;
         let mut select = self.db.prepare_cached(
             "SELECT 1 FROM tasks WHERE tenant = ?1 AND queue = ?2 AND order_key = ?3
              AND lane_place IS NOT NULL LIMIT 1",

@@ -1,5 +1,6 @@
 //! Where the writer works.
 
+use super::fresh::FreshRows;
 use crate::error::Trouble;
 use crate::memory::{Memory, Sort};
 use crate::messages::Log;
@@ -7,7 +8,7 @@ use crate::names::{NameId, Names};
 use crate::{schema, spans};
 use longshore_core::queue::Rate;
 use longshore_core::store::{Hold, Leased};
-use longshore_core::{Clock, NewTask, Timestamp};
+use longshore_core::{Clock, KindName, NewTask, QueueName, TenantName, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Statement};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,7 +83,8 @@ impl Incoming {
 /// The file, the statements that most tasks go through, and the writer's memory.
 pub(crate) struct Desk<'c> {
     pub(crate) db: &'c Connection,
-    pub(super) insert: Statement<'c>,
+    /// New rows that are not written yet.
+    pub(super) fresh: FreshRows<'c>,
     pub(super) open: Statement<'c>,
     pub(super) succeed: Statement<'c>,
     pub(super) succeed_in_lane: Statement<'c>,
@@ -91,6 +93,8 @@ pub(crate) struct Desk<'c> {
     /// Messages, and who receives them.
     pub(crate) log: Log,
     pub(crate) names: Arc<Names>,
+    /// The names of the newest task, which are mostly those of the next.
+    latest: Option<((QueueName, KindName, TenantName), Sort)>,
     pub(crate) clock: Arc<dyn Clock>,
     /// The time of this transaction.
     pub(crate) now: Timestamp,
@@ -116,7 +120,7 @@ impl<'c> Desk<'c> {
         let tick = clock.monotonic();
         Ok(Self {
             db,
-            insert: db.prepare(super::accept::INSERT)?,
+            fresh: FreshRows::default(),
             open: db.prepare(super::open::OPEN)?,
             succeed: db.prepare(super::record::SUCCEED)?,
             succeed_in_lane: db.prepare(super::record::SUCCEED_IN_LANE)?,
@@ -124,6 +128,7 @@ impl<'c> Desk<'c> {
             memory: Memory::default(),
             log: Log::default(),
             names,
+            latest: None,
             clock,
             now,
             tick,
@@ -144,6 +149,8 @@ impl<'c> Desk<'c> {
 
     /// Reads the memory again, after a transaction was rolled back.
     pub(crate) fn reload(&mut self) -> Result<(), Trouble> {
+        self.fresh.clear();
+        self.latest = None;
         self.names.load(self.db)?;
         self.memory.load(self.db, self.tick)?;
         self.log.load(self.db)?;
@@ -182,12 +189,21 @@ impl<'c> Desk<'c> {
         (!wait.is_zero()).then_some(wait)
     }
 
-    pub(super) fn sort_of(&self, task: &NewTask) -> Result<Sort, Trouble> {
-        Ok(Sort {
+    pub(super) fn sort_of(&mut self, task: &NewTask) -> Result<Sort, Trouble> {
+        let names = (&task.queue, &task.kind, &task.tenant);
+        if let Some(((queue, kind, tenant), sort)) = &self.latest
+            && (queue, kind, tenant) == names
+        {
+            return Ok(*sort);
+        }
+        let sort = Sort {
             queue: self.names.intern(self.db, task.queue.as_str())?,
             kind: self.names.intern(self.db, task.kind.as_str())?,
             tenant: self.names.intern(self.db, task.tenant.as_str())?,
-        })
+        };
+        let (queue, kind, tenant) = names;
+        self.latest = Some(((queue.clone(), kind.clone(), tenant.clone()), sort));
+        Ok(sort)
     }
 
     /// Gives out the next place in the order of accepting. Places are reserved in blocks, so
@@ -199,8 +215,12 @@ impl<'c> Desk<'c> {
                 .prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'seq_limit'")?
                 .execute([self.memory.seq_limit])?;
         }
+        let before = self.memory.next_seq;
         self.memory.next_seq += 1;
-        spans::keep(self.db, self.memory.next_seq)?;
+        if spans::is_full(before) {
+            self.write_fresh()?;
+            spans::keep(self.db, before)?;
+        }
         Ok(self.memory.next_seq)
     }
 

@@ -12,6 +12,7 @@ mod damage;
 mod desk;
 mod end;
 mod extend;
+mod fresh;
 mod history;
 mod keys;
 mod leader;

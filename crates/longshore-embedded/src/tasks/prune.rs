@@ -126,6 +126,7 @@ impl Desk<'_> {
     }
 
     fn remove(&mut self, old: &Old) -> Result<(), Trouble> {
+        self.fresh.forget_last();
         let delete = |sql, seq: i64| self.db.prepare_cached(sql)?.execute([seq]);
         delete("DELETE FROM tasks WHERE seq = ?1", old.seq)?;
         for (flag, key) in [(1, 2 * old.seq), (2, 2 * old.seq + 1)] {

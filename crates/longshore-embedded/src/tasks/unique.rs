@@ -15,7 +15,12 @@ const ACTIVE: i64 = -2;
 
 impl Desk<'_> {
     /// Returns the task whose key still holds.
-    pub(super) fn unique_holder(&self, sort: Sort, key: &str) -> Result<Option<TaskRow>, Trouble> {
+    pub(super) fn unique_holder(
+        &mut self,
+        sort: Sort,
+        key: &str,
+    ) -> Result<Option<TaskRow>, Trouble> {
+        self.write_fresh()?;
         let mut select = self.db.prepare_cached(
             "SELECT seq, hold FROM uniques WHERE tenant = ?1 AND kind = ?2 AND key = ?3",
         )?;

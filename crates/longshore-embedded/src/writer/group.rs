@@ -222,11 +222,18 @@ impl<'c> Rounds<'c> {
         self.desk.incoming = incoming(jobs);
         let mut answers = Vec::with_capacity(jobs.len());
         for (place, job) in jobs.iter().enumerate() {
-            answers.push(
-                apply(&mut self.desk, job)
-                    .map_err(|trouble| (Some(Culprit::Job(place)), trouble))?,
-            );
+            let accepts = matches!(job, Job::Accept { .. });
+            if !accepts {
+                self.desk.write_fresh().map_err(round)?;
+            }
+            let answer = apply(&mut self.desk, job)
+                .map_err(|trouble| (Some(Culprit::Job(place)), trouble))?;
+            if !accepts {
+                self.desk.write_fresh().map_err(round)?;
+            }
+            answers.push(answer);
         }
+        self.desk.write_fresh().map_err(round)?;
         let mut takers = std::mem::take(&mut self.desk.takers).into_iter();
         let mut before = 0;
         for (parked, until) in self.parked.iter_mut().zip(lent) {

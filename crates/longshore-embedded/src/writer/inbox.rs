@@ -175,7 +175,7 @@ mod tests {
     fn accept(count: usize) -> Job {
         let kind = longshore_core::KindName::new("job").unwrap();
         let task = longshore_core::Valid::vouch(longshore_core::NewTask::new(kind));
-        Job::Accept { tasks: vec![task; count], reply: oneshot::channel().0 }
+        Job::Accept { tasks: vec![task; count].into(), reply: oneshot::channel().0 }
     }
 
     fn soon() -> Instant {

@@ -66,10 +66,12 @@ macro_rules! jobs {
                 }
             }
 
-            /// Sends the answer; returns it if nobody waits for it any more.
+            /// Sends the answer; returns it if nobody waits for it any more. What was asked is let go before, so that
+            /// whoever shares it is the last to hold it, and frees it on the thread that made it.
             pub(super) fn answer(self, answer: Answer) -> Option<Answer> {
                 match (self, answer) {
-                    $((Self::$name { reply, .. }, Answer::$name(answer)) => {
+                    $((Self::$name { reply, $($arg),* }, Answer::$name(answer)) => {
+                        let _ = ($($arg,)*);
                         match reply.send(Ok(answer)) {
                             Ok(()) => None,
                             Err(Ok(answer)) => Some(Answer::$name(answer)),
@@ -99,7 +101,7 @@ macro_rules! jobs {
 }
 
 jobs! {
-    Accept(tasks: Vec<Valid<NewTask>>) -> Vec<Result<Accepted, Refused>>, Sync;
+    Accept(tasks: Arc<Vec<Valid<NewTask>>>) -> Vec<Result<Accepted, Refused>>, Sync;
     Replay(tenant: TenantName, key: Idempotency) -> Option<Result<Accepted, Refused>>, Look;
     Act(acts: Vec<Act>) -> Vec<Result<Done, Refused>>, Sync;
     /// Goes on with a purge.
@@ -156,7 +158,7 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
     }
     let answer = match job {
         Job::Accept { tasks, .. } => {
-            let accepted = each(tasks, |task| desk.accept(task))?;
+            let accepted = each(tasks.as_slice(), |task| desk.accept(task))?;
             failpoint::pass("store.accept_applied")?;
             Answer::Accept(accepted)
         }

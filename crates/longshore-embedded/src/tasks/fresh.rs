@@ -1,0 +1,319 @@
+//! The rows of new tasks, written several at a time: a statement opens the table and all of its indexes once,
+//! whatever the number of its rows.
+
+use super::desk::Desk;
+use super::row::TaskRow;
+use crate::error::Trouble;
+use longshore_core::Payload;
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, Statement};
+
+const COLUMNS: &str = "id, tenant, queue, kind, state, ready, rank, due, blocked, expires_at, priority, run, attempt,
+    max_attempts, openings, token, worker, lease, created_at, run_at, began_at, started_at, finished_at, timeout,
+    total_timeout, expires_in, order_key, lane_place, open_parents, on_parent_failure, group_id, spec, reason, big,
+    payload, isolated";
+/// How many columns that are.
+const WIDTH: usize = 36;
+/// Most rows of one statement, as a power of two. Of each power up to it there is a statement.
+const MOST: usize = 6;
+
+/// A new task's row, with all that goes into it.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    pub(super) row: TaskRow,
+    pub(super) group: Option<[u8; 16]>,
+    /// Unless it has a row of its own.
+    pub(super) payload: Option<Payload>,
+}
+
+/// The statements, made when they are first needed, and what waits for them.
+#[derive(Debug, Default)]
+pub(super) struct FreshRows<'c> {
+    /// Writes a row at its place.
+    one: Option<Statement<'c>>,
+    /// Write rows at the places that follow the last one. The one of index 0 is not used.
+    runs: [Option<Statement<'c>>; MOST + 1],
+    /// The place of the table's last row, where that is known.
+    last: Option<i64>,
+    waiting: Vec<Fresh>,
+}
+
+impl<'c> FreshRows<'c> {
+    /// Writes it with others that follow: see [`Desk::write_fresh`].
+    pub(super) fn add(&mut self, fresh: Fresh) {
+        self.waiting.push(fresh);
+    }
+
+    /// Forgets what was not written: the transaction was rolled back.
+    pub(super) fn clear(&mut self) {
+        self.waiting.clear();
+        self.last = None;
+    }
+
+    /// Rows were removed; perhaps the last one was among them.
+    pub(super) fn forget_last(&mut self) {
+        self.last = None;
+    }
+
+    /// Writes it at once; false if its id is taken.
+    pub(super) fn write(&mut self, db: &'c Connection, fresh: &Fresh) -> Result<bool, Trouble> {
+        self.flush(db)?; // so that the places of what is written only grow
+        self.insert_one(db, fresh)
+    }
+
+    /// Writes all that waits.
+    fn flush(&mut self, db: &'c Connection) -> Result<(), Trouble> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut rest = waiting.as_slice();
+        while let Some(first) = rest.first() {
+            let follows = self.last == Some(first.row.seq - 1);
+            let power = if follows { MOST.min(rest.len().ilog2() as usize) } else { 0 };
+            let (now, later) = rest.split_at(1 << power);
+            let written = if power == 0 {
+                self.insert_one(db, first)?
+            } else {
+                self.insert_run(db, power, now)?
+            };
+            if !written {
+                return Err(Trouble::Failed("an id that was made here was there before".into()));
+            }
+            rest = later;
+        }
+        waiting.clear();
+        self.waiting = waiting;
+        Ok(())
+    }
+
+    fn insert_one(&mut self, db: &'c Connection, fresh: &Fresh) -> Result<bool, Trouble> {
+        let insert = prepared(&mut self.one, || {
+            let row = ["?"; WIDTH + 1].join(", ");
+            let sql = format!(
+                "INSERT INTO tasks(seq, {COLUMNS}) VALUES ({row}) ON CONFLICT(id) DO NOTHING"
+            );
+            db.prepare(&sql)
+        })?;
+        let mut values = Values::of(insert);
+        values.value(fresh.row.seq)?;
+        values.put(fresh)?;
+        let written = insert.raw_execute()? == 1;
+        if written {
+            self.last = Some(fresh.row.seq);
+        }
+        Ok(written)
+    }
+
+    /// Inserts two to the power of `power` rows. Their places are not told but follow from the last row: a place
+    /// that is told may be of a wrong type, so SQLite would keep what it needs to undo a part of them. For the same
+    /// reason a row that fails is left out.
+    fn insert_run(
+        &mut self,
+        db: &'c Connection,
+        power: usize,
+        rows: &[Fresh],
+    ) -> Result<bool, Trouble> {
+        let insert = prepared(&mut self.runs[power], || {
+            let row = format!("({})", ["?"; WIDTH].join(", "));
+            let rows = vec![row; rows.len()].join(", ");
+            db.prepare(&format!("INSERT OR IGNORE INTO tasks({COLUMNS}) VALUES {rows}"))
+        })?;
+        let mut values = Values::of(insert);
+        for fresh in rows {
+            values.put(fresh)?;
+        }
+        let all = insert.raw_execute()? == rows.len();
+        let last = rows.last().map(|fresh| fresh.row.seq);
+        if all && last != Some(db.last_insert_rowid()) {
+            return Err(Trouble::Failed("new tasks did not get the places meant for them".into()));
+        }
+        self.last = last;
+        Ok(all)
+    }
+}
+
+fn prepared<'s, 'c>(
+    kept: &'s mut Option<Statement<'c>>,
+    prepare: impl FnOnce() -> rusqlite::Result<Statement<'c>>,
+) -> rusqlite::Result<&'s mut Statement<'c>> {
+    match kept {
+        Some(statement) => Ok(statement),
+        none => Ok(none.insert(prepare()?)),
+    }
+}
+
+/// The variables of a statement, filled one after the other.
+struct Values<'s, 'c> {
+    insert: &'s mut Statement<'c>,
+    next: usize,
+}
+
+impl<'s, 'c> Values<'s, 'c> {
+    /// Begins with all of them being nothing, which most are.
+    fn of(insert: &'s mut Statement<'c>) -> Self {
+        insert.clear_bindings();
+        Self { insert, next: 1 }
+    }
+
+    fn value(&mut self, value: impl ToSql) -> rusqlite::Result<()> {
+        self.insert.raw_bind_parameter(self.next, value)?;
+        self.next += 1;
+        Ok(())
+    }
+
+    fn maybe(&mut self, value: Option<impl ToSql>) -> rusqlite::Result<()> {
+        match value {
+            Some(value) => self.value(value),
+            None => {
+                self.next += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// In the order of [`COLUMNS`].
+    fn put(&mut self, Fresh { row, group, payload }: &Fresh) -> rusqlite::Result<()> {
+        self.value(row.id.0.as_bytes())?;
+        self.value(row.sort.tenant)?;
+        self.value(row.sort.queue)?;
+        self.value(row.sort.kind)?;
+        self.value(row.state as u8)?;
+        self.value(row.ready)?;
+        self.maybe(row.rank)?;
+        self.maybe(row.due)?;
+        self.value(row.blocked)?;
+        self.maybe(row.expires_at)?;
+        self.value(row.priority)?;
+        self.value(row.run)?;
+        self.value(row.attempt)?;
+        self.value(row.max_attempts)?;
+        self.value(row.openings)?;
+        self.maybe(row.token)?;
+        self.maybe(row.worker)?;
+        self.maybe(row.lease)?;
+        self.value(row.created_at)?;
+        self.value(row.run_at)?;
+        self.maybe(row.began_at)?;
+        self.maybe(row.started_at)?;
+        self.maybe(row.finished_at)?;
+        self.value(row.timeout)?;
+        self.maybe(row.total_timeout)?;
+        self.maybe(row.expires_in)?;
+        self.maybe(row.order_key.as_deref())?;
+        self.maybe(row.lane_place)?;
+        self.value(row.open_parents)?;
+        self.value(row.on_parent_failure)?;
+        self.maybe(group.as_ref().map(<[u8; 16]>::as_slice))?;
+        self.maybe(row.spec.as_deref())?;
+        self.maybe(row.reason.as_deref())?;
+        self.value(row.big)?;
+        self.maybe(payload.as_ref().map(Payload::as_bytes))?;
+        self.value(row.runs.number())
+    }
+}
+
+impl Desk<'_> {
+    /// Writes the rows that wait. Whatever asks for tasks calls it before.
+    pub(crate) fn write_fresh(&mut self) -> Result<(), Trouble> {
+        self.fresh.flush(self.db)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+    use longshore_core::{KindName, NewTask, SystemClock};
+    use std::sync::Arc;
+
+    fn file() -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(schema::CREATE).unwrap();
+        db.execute("INSERT INTO meta(key, value) VALUES ('seq_limit', 0)", []).unwrap();
+        db
+    }
+
+    fn desk(db: &Connection) -> Desk<'_> {
+        let mut desk = Desk::new(db, Arc::default(), Arc::new(SystemClock)).unwrap();
+        desk.reload().unwrap();
+        desk
+    }
+
+    fn task(number: usize) -> NewTask {
+        let mut task = NewTask::new(KindName::new("job").unwrap());
+        task.id_is_chosen = false;
+        task.priority = u8::try_from(number % 10).unwrap();
+        task.name = number.is_multiple_of(3).then(|| format!("task {number}"));
+        task.order_key = number.is_multiple_of(4).then(|| "lane".to_owned());
+        task
+    }
+
+    /// All columns of all tasks, as text.
+    fn rows(db: &Connection) -> Vec<String> {
+        let mut select = db.prepare("SELECT * FROM tasks ORDER BY seq").unwrap();
+        let width = select.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            let columns = (0..width).map(|column| row.get_ref(column).map(|v| format!("{v:?}")));
+            Ok(columns.collect::<rusqlite::Result<Vec<_>>>()?.join(", "))
+        };
+        select.query_map([], row).unwrap().collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    #[test]
+    fn rows_are_the_same_whether_written_alone_or_with_others() {
+        let tasks: Vec<NewTask> = (0..150).map(task).collect();
+        let (together, alone) = (file(), file());
+        let (mut many, mut one) = (desk(&together), desk(&alone));
+        one.now = many.now;
+        for task in &tasks {
+            many.accept(task).unwrap().unwrap();
+            one.accept(task).unwrap().unwrap();
+            one.write_fresh().unwrap();
+        }
+        assert!(rows(&together).is_empty(), "they wait");
+        many.write_fresh().unwrap();
+        assert_eq!(rows(&together), rows(&alone));
+    }
+
+    #[test]
+    fn a_row_gets_its_place_when_the_last_one_was_removed() {
+        let db = file();
+        let mut desk = desk(&db);
+        for number in 0..20 {
+            desk.accept(&task(number)).unwrap().unwrap();
+        }
+        desk.write_fresh().unwrap();
+        db.execute("DELETE FROM tasks WHERE seq > 10", []).unwrap();
+        desk.fresh.forget_last();
+        for number in 20..24 {
+            desk.accept(&task(number)).unwrap().unwrap();
+        }
+        desk.write_fresh().unwrap();
+        let last: i64 = db.query_row("SELECT max(seq) FROM tasks", [], |row| row.get(0)).unwrap();
+        assert_eq!((last, rows(&db).len()), (24, 14));
+    }
+
+    #[test]
+    fn a_row_is_not_written_at_another_place_than_its_own() {
+        let db = file();
+        let mut desk = desk(&db);
+        desk.accept(&task(0)).unwrap().unwrap();
+        desk.write_fresh().unwrap();
+        db.execute("DELETE FROM tasks", []).unwrap(); // and nobody says so
+        for number in 1..3 {
+            desk.accept(&task(number)).unwrap().unwrap();
+        }
+        let trouble = desk.write_fresh();
+        assert!(matches!(trouble, Err(Trouble::Failed(_))), "{trouble:?}");
+    }
+
+    #[test]
+    fn an_id_that_is_there_before_fails_the_round() {
+        let db = file();
+        let mut desk = desk(&db);
+        let twice = task(0);
+        for task in [&task(1), &twice, &task(2), &twice, &task(3)] {
+            desk.accept(task).unwrap().unwrap();
+        }
+        let trouble = desk.write_fresh();
+        assert!(matches!(trouble, Err(Trouble::Failed(_))), "{trouble:?}");
+    }
+}
