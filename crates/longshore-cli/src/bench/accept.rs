@@ -1,5 +1,6 @@
 //! `longshore bench accept`: durable accepts over HTTP, held against the yardstick.
 
+use super::apart::Apart;
 use super::load::{self, Measured, Plan};
 use super::report::Report;
 use crate::child::{Server, usage};
@@ -115,8 +116,10 @@ impl Accept {
             size: self.size,
         };
         let before = (usage("self").0, server.map(Server::usage));
+        let apart = Apart::new();
         let Measured { times, took, all, errors } =
             threads.block_on(load::post(addr, "hello", plan))?;
+        drop(apart); // a server that is started later has all cores
         let load = match self.rate {
             Some(rate) => format!("{rate}/s over {} connections", self.connections),
             None => format!("{} connections", self.connections),

@@ -5,6 +5,7 @@
 //! second warms up and is not counted.
 
 mod accept;
+mod apart;
 mod baseline;
 mod consume;
 mod listener;
