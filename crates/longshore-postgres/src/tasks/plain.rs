@@ -71,6 +71,20 @@ const ACCEPT_NEW: &str = concat!(
     " SELECT 1 WHERE false"
 );
 
+/// The same for tasks that are alike but for their ids, specs and payloads, and are ready at once in a queue that
+/// nobody carries; with a carrier it does nothing. Most requests of several tasks are so, and it takes half the time.
+const ACCEPT_ALIKE: &str = "
+WITH counted AS (
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+    SELECT * FROM unnest($12::int8[], $13::int8[], $14::int2[], $15::text[], $16::text[], $17::text[])
+    WHERE NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $3)
+)
+INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, priority, max_attempts, created_at, run_at, timeout,
+    on_parent_failure, spec, payload)
+SELECT nextval('task_seq'), n.id, $2, $3, $4, 1, 1, $1 - $5::int2 * 30000::int8, $5, $6, $1, $1, $7, $8, n.spec, n.payload
+FROM unnest($9::uuid[], $10::text[], $11::bytea[]) AS n(id, spec, payload)
+WHERE NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $3)";
+
 /// The same, and tells which ids were not taken.
 const ACCEPT: &str = concat!(
     "WITH new AS (",
@@ -132,6 +146,44 @@ impl<'t> Columns<'t> {
         Ok(())
     }
 
+    /// Whether they differ in nothing that [`ACCEPT_ALIKE`] takes once.
+    fn are_alike(&self) -> bool {
+        fn all<T: PartialEq>(values: &[T]) -> bool {
+            values.iter().all(|value| *value == values[0])
+        }
+        fn none<T>(values: &[Option<T>]) -> bool {
+            values.iter().all(Option::is_none)
+        }
+        all(&self.tenants)
+            && all(&self.queues)
+            && all(&self.kinds)
+            && all(&self.priority)
+            && all(&self.max_attempts)
+            && all(&self.timeout)
+            && all(&self.on_failure)
+            && none(&self.run_at)
+            && none(&self.total_timeout)
+            && none(&self.expires_in)
+            && none(&self.groups)
+    }
+
+    /// The values of [`ACCEPT_ALIKE`], of at least one task.
+    fn values_of_one(&self, now: &'t i64) -> [&(dyn ToSql + Sync); 11] {
+        [
+            now,
+            &self.tenants[0],
+            &self.queues[0],
+            &self.kinds[0],
+            &self.priority[0],
+            &self.max_attempts[0],
+            &self.timeout[0],
+            &self.on_failure[0],
+            &self.ids,
+            &self.specs,
+            &self.payloads,
+        ]
+    }
+
     fn values(&self, now: &'t i64) -> [&(dyn ToSql + Sync); 15] {
         [
             now,
@@ -162,11 +214,23 @@ pub(crate) async fn plain_accepts(
     let now = base.clock.now();
     let columns = Columns::of(tasks)?;
     let counts = counts_of(tasks, now);
-    let mut values = columns.values(&now.0).to_vec();
-    values.extend(counts.values());
-    let statement = link.prepared(ACCEPT_NEW).await?;
-    match link.client().execute(&statement, &values).await {
-        Ok(_) => Ok(tasks
+    let written = async {
+        if !tasks.is_empty() && columns.are_alike() {
+            let statement = link.prepared(ACCEPT_ALIKE).await?;
+            let mut values = columns.values_of_one(&now.0).to_vec();
+            values.extend(counts.values());
+            match link.client().execute(&statement, &values).await {
+                Ok(0) => {} // the queue is carried: there are marks to be made
+                done => return Ok::<_, Trouble>(done.map(drop)),
+            }
+        }
+        let statement = link.prepared(ACCEPT_NEW).await?;
+        let mut values = columns.values(&now.0).to_vec();
+        values.extend(counts.values());
+        Ok(link.client().execute(&statement, &values).await.map(drop))
+    };
+    match written.await? {
+        Ok(()) => Ok(tasks
             .iter()
             .map(|task| Ok(accepted(task, now, base, state_of(task, now))))
             .collect()),
