@@ -138,20 +138,18 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> std::io::Result<u1
             return Err(bad("the server closed the connection"));
         }
         filled += read;
-        let seen = &buffer[..filled];
-        let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = std::str::from_utf8(&seen[..end]).map_err(|_| bad("a head that is no text"))?;
-        let length = head
-            .lines()
-            .find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case("content-length")
-                    .then(|| value.trim().parse::<usize>().ok())?
-            })
+        let mut headers = [httparse::EMPTY_HEADER; 32];
+        let mut answer = httparse::Response::new(&mut headers);
+        let head = answer.parse(&buffer[..filled]).map_err(|error| bad(&error.to_string()))?;
+        let httparse::Status::Complete(head) = head else { continue };
+        let length = answer
+            .headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+            .and_then(|header| std::str::from_utf8(header.value).ok()?.parse::<usize>().ok())
             .ok_or_else(|| bad("an answer without a content length"))?;
-        if filled >= end + 4 + length {
-            let status = head.get(9..12).and_then(|status| status.parse().ok());
-            return status.ok_or_else(|| bad("an answer without a status"));
+        if filled >= head + length {
+            return answer.code.ok_or_else(|| bad("an answer without a status"));
         }
     }
 }
