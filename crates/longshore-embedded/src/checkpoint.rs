@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Pages of log at which copying begins: 32 MiB.
-const GROWN: u32 = (32 << 20) / PAGE_SIZE;
+/// Pages of log at which copying begins: 8 MiB.
+const GROWN: u32 = (8 << 20) / PAGE_SIZE;
 /// Pages of log at which the writer waits for all of it to be copied: 256 MiB.
 pub(crate) const BRAKE: u32 = (256 << 20) / PAGE_SIZE;
 /// How often the thread looks.

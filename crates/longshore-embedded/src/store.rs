@@ -7,7 +7,7 @@ use crate::names::Names;
 use crate::open::{self, OpenError, Options};
 use crate::oversight;
 use crate::read::{self, Readers};
-use crate::tasks::{self, Done};
+use crate::tasks::{self, Done, Taken};
 use crate::workers::Known;
 use crate::writer::{self, Inbox, Job, Reply};
 use async_trait::async_trait;
@@ -143,7 +143,11 @@ impl Intake for EmbeddedStore {
         // Held until the answer is there: memory that another thread frees costs this one dearly at its next
         // allocation, and a payload that is still held there costs the connection a new buffer.
         let tasks = Arc::new(tasks);
-        self.ask(|reply| Job::Accept { tasks: tasks.clone(), reply }).await
+        let taken = self.ask(|reply| Job::Accept { tasks: tasks.clone(), reply }).await?;
+        let answer = |(task, taken): (&Valid<NewTask>, std::result::Result<Taken, Refused>)| {
+            taken.map(|taken| taken.accepted(task))
+        };
+        Ok(tasks.iter().zip(taken).map(answer).collect())
     }
 
     async fn replay(

@@ -2,7 +2,6 @@
 
 use super::desk::{Desk, millis};
 use super::end::doom_of;
-use super::fresh::Fresh;
 use super::keys::Known;
 use super::open::Opening;
 use super::row::TaskRow;
@@ -16,7 +15,7 @@ use longshore_core::readiness::{
 use longshore_core::rescue::{Crashes, Runs};
 use longshore_core::store::Refused;
 use longshore_core::task::{Accepted, AcceptedHow, Durability};
-use longshore_core::{NewTask, State, TaskId, Timestamp};
+use longshore_core::{Event, NewTask, State, TaskId, Timestamp};
 
 /// What the parents of a new task say.
 #[derive(Debug, Default)]
@@ -25,15 +24,48 @@ struct Parents {
     doom: Option<ParentEnded>,
 }
 
+/// What became of a task that was accepted. Whoever asked adds the names: to count their owners up here, and down
+/// there, would cost each of the two threads more than the rest of the answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Taken {
+    New { state: State, run_at: Timestamp, created_at: Timestamp, others: Vec<Event> },
+    Known(Box<Accepted>),
+}
+
+impl Taken {
+    /// Returns the answer for `task`, which it stands for.
+    pub(crate) fn accepted(self, task: &NewTask) -> Accepted {
+        match self {
+            Self::New { state, run_at, created_at, others } => Accepted {
+                id: task.id,
+                kind: task.kind.clone(),
+                queue: task.queue.clone(),
+                state,
+                run_at,
+                created_at,
+                durability: Durability::Disk,
+                how: AcceptedHow::New,
+                others,
+            },
+            Self::Known(accepted) => *accepted,
+        }
+    }
+}
+
 impl Desk<'_> {
-    /// Judges and accepts one task.
+    /// Judges and accepts one task, for an answer that is given here.
     pub(crate) fn accept(&mut self, task: &NewTask) -> Result<Result<Accepted, Refused>, Trouble> {
+        Ok(self.take(task)?.map(|taken| taken.accepted(task)))
+    }
+
+    /// Judges and accepts one task.
+    pub(crate) fn take(&mut self, task: &NewTask) -> Result<Result<Taken, Refused>, Trouble> {
         let sort = self.sort_of(task)?;
         if let Some(key) = &task.idempotency
             && let Some(known) = self.known_key(sort.tenant, key)?
         {
             return Ok(match known {
-                Known::Answer(answer) => Ok(answer),
+                Known::Answer(answer) => Ok(Taken::Known(Box::new(answer))),
                 Known::OtherBody => Err(Refused::KeyReused),
             });
         }
@@ -51,7 +83,7 @@ impl Desk<'_> {
                 Ok(Some(mut existing)) => {
                     existing.how = AcceptedHow::Existing;
                     self.bind_key(sort.tenant, task, &existing)?;
-                    return Ok(Ok(existing));
+                    return Ok(Ok(Taken::Known(Box::new(existing))));
                 }
                 Err(refused) => return Ok(Err(refused)),
             }
@@ -69,19 +101,13 @@ impl Desk<'_> {
         let Some(state) = self.insert(task, sort, parents)? else {
             return Ok(Err(Refused::IdTaken { existing: task.id }));
         };
-        let accepted = Accepted {
-            id: task.id,
-            kind: task.kind.clone(),
-            queue: task.queue.clone(),
-            state,
-            run_at: task.run_at.unwrap_or(self.now),
-            created_at: self.now,
-            durability: Durability::Disk,
-            how: AcceptedHow::New,
-            others,
-        };
-        self.bind_key(sort.tenant, task, &accepted)?;
-        Ok(Ok(accepted))
+        let run_at = task.run_at.unwrap_or(self.now);
+        let taken = Taken::New { state, run_at, created_at: self.now, others };
+        if task.idempotency.is_some() {
+            let accepted = taken.clone().accepted(task);
+            self.bind_key(sort.tenant, task, &accepted)?;
+        }
+        Ok(Ok(taken))
     }
 
     /// Refuses a task if too many wait in its queue, of which `leaving` make room for it.
@@ -143,27 +169,25 @@ impl Desk<'_> {
         let state = row.state;
         let taker = if row.ready == 1 { self.taker_for(sort) } else { None };
         let opening = taker.map(|taker| self.opening_for(taker, &mut row));
-        let payload = Some(&task.payload).filter(|body| body.as_bytes().len() <= INLINE).cloned();
-        row.big = u8::from(payload.is_none());
+        let body = Some(task.payload.as_bytes()).filter(|body| body.len() <= INLINE);
+        row.big = u8::from(body.is_none());
         let group = task.group.map(|group| *group.as_bytes());
-        let fresh = Fresh { row, group, payload };
-        if task.id_is_chosen && !self.fresh.write(self.db, &fresh)? {
+        if task.id_is_chosen && !self.fresh.write(self.db, &row, group, body)? {
             self.memory.held.remove(&seq);
             return Ok(None);
         }
-        let row = &fresh.row;
-        if fresh.payload.is_none() {
+        if body.is_none() {
             self.keep_body(2 * seq, task.payload.as_bytes())?;
         }
-        self.note_new(row, &parents)?;
+        self.note_new(&row, &parents)?;
         if let (Some(taker), Some(opening)) = (taker, opening) {
-            self.hand_over(taker, opening, row, task);
+            self.hand_over(taker, opening, &row, task);
         }
         if let Some(unique) = &task.unique {
             self.hold_unique(sort, &unique.key, unique.hold, seq, self.now)?;
         }
         if !task.id_is_chosen {
-            self.fresh.add(fresh);
+            self.fresh.add(row, group, body);
         }
         Ok(Some(state))
     }

@@ -28,6 +28,7 @@ mod spec;
 mod unique;
 mod upkeep;
 
+pub(crate) use accept::Taken;
 pub(crate) use act::Done;
 pub(crate) use desk::{Desk, Incoming, Taker};
 pub(crate) use history::read_attempts;

@@ -51,27 +51,38 @@ impl Default for Inbox {
     }
 }
 
+/// The room that a request takes.
+fn weight_of(job: &Job) -> u32 {
+    u32::try_from(job.weight().clamp(1, ROOM)).unwrap_or(u32::MAX)
+}
+
 impl Inbox {
     /// Asks the writer, and waits for the answer at most so long. `Deadline` says that nothing was
     /// done: the request never got in, or was taken back, or changes nothing.
-    pub(crate) async fn ask<T>(
+    pub(crate) fn ask<T>(
         &self,
         deadline: Duration,
         job: impl FnOnce(Reply<T>) -> Job,
-    ) -> Result<T, StoreError> {
+    ) -> impl Future<Output = Result<T, StoreError>> {
         let (reply, answer) = oneshot::channel();
         let job = job(reply);
         let changes = job.needs() != Needs::Look;
         let until = Instant::now() + deadline;
-        let ticket = self.enter(job, until).await?;
-        match tokio::time::timeout_at(until, answer).await {
-            Ok(answer) => answer.unwrap_or_else(|_| Err(Self::unanswered())),
-            Err(_) if !changes || self.withdraw(ticket) => {
-                Err(StoreError::Deadline { waited: deadline })
+        let entered = self.try_enter(job); // here, so that the future need not carry the request
+        async move {
+            let ticket = match entered {
+                Ok(ticket) => ticket?,
+                Err(job) => Box::pin(self.enter(*job, until)).await?,
+            };
+            match tokio::time::timeout_at(until, answer).await {
+                Ok(answer) => answer.unwrap_or_else(|_| Err(Self::unanswered())),
+                Err(_) if !changes || self.withdraw(ticket) => {
+                    Err(StoreError::Deadline { waited: deadline })
+                }
+                Err(_) => Err(StoreError::Unknown {
+                    why: format!("the writer has it, but did not answer within {deadline:?}"),
+                }),
             }
-            Err(_) => Err(StoreError::Unknown {
-                why: format!("the writer has it, but did not answer within {deadline:?}"),
-            }),
         }
     }
 
@@ -82,20 +93,31 @@ impl Inbox {
 
     /// Adds a request, as soon as there is room. An error says that it was not added.
     pub(crate) async fn enter(&self, job: Job, until: Instant) -> Result<Ticket, StoreError> {
-        let weight = job.weight().clamp(1, ROOM);
-        let places = u32::try_from(weight).unwrap_or(u32::MAX);
-        if let Ok(room) = self.room.try_acquire_many(places) {
-            room.forget(); // free again once the writer has it
-            return self.add(job, weight).map_err(|_| StoreError::Closed);
-        }
+        let job = match self.try_enter(job) {
+            Ok(entered) => return entered,
+            Err(job) => *job,
+        };
         let began = Instant::now();
-        let room = self.room.acquire_many(places);
+        let weight = weight_of(&job);
+        let room = self.room.acquire_many(weight);
         match tokio::time::timeout_at(until, room).await {
-            Ok(Ok(room)) => room.forget(),
+            Ok(Ok(room)) => room.forget(), // free again once the writer has it
             Ok(Err(_)) => return Err(StoreError::Closed),
             Err(_) => return Err(StoreError::Deadline { waited: began.elapsed() }),
         }
-        self.add(job, weight).map_err(|_| StoreError::Closed)
+        self.add(job, weight as usize).map_err(|_| StoreError::Closed)
+    }
+
+    /// Adds a request, or gives it back if there is no room.
+    fn try_enter(&self, job: Job) -> Result<Result<Ticket, StoreError>, Box<Job>> {
+        let weight = weight_of(&job);
+        match self.room.try_acquire_many(weight) {
+            Ok(room) => {
+                room.forget();
+                Ok(self.add(job, weight as usize).map_err(|_| StoreError::Closed))
+            }
+            Err(_) => Err(Box::new(job)),
+        }
     }
 
     /// Adds a request that must not wait; gives it back if the writer is gone.

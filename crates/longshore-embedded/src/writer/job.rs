@@ -2,7 +2,7 @@
 
 use crate::error::Trouble;
 use crate::messages::{Hand, Parcel, Place};
-use crate::tasks::{Desk, Done};
+use crate::tasks::{Desk, Done, Taken};
 use crate::workers;
 use longshore_core::broker::{
     Envelope, GroupName, GroupStats, PublishError, Receipt, Settled, Topology, TopologyDiff, What,
@@ -14,6 +14,7 @@ use longshore_core::store::{
 };
 use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{NewTask, QueueName, TenantName, Timestamp, Valid, failpoint};
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -101,7 +102,7 @@ macro_rules! jobs {
 }
 
 jobs! {
-    Accept(tasks: Arc<Vec<Valid<NewTask>>>) -> Vec<Result<Accepted, Refused>>, Sync;
+    Accept(tasks: Arc<Vec<Valid<NewTask>>>) -> SmallVec<[Result<Taken, Refused>; 1]>, Sync;
     Replay(tenant: TenantName, key: Idempotency) -> Option<Result<Accepted, Refused>>, Look;
     Act(acts: Vec<Act>) -> Vec<Result<Done, Refused>>, Sync;
     /// Goes on with a purge.
@@ -158,7 +159,10 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
     }
     let answer = match job {
         Job::Accept { tasks, .. } => {
-            let accepted = each(tasks.as_slice(), |task| desk.accept(task))?;
+            let mut accepted = SmallVec::with_capacity(tasks.len());
+            for task in tasks.iter() {
+                accepted.push(desk.take(task)?);
+            }
             failpoint::pass("store.accept_applied")?;
             Answer::Accept(accepted)
         }
