@@ -147,8 +147,8 @@ impl Idempotency {
 pub struct NewTask {
     /// Its identity.
     pub id: TaskId,
-    /// Whether somebody chose the identity, so that another task may have it. One that was drawn is nobody
-    /// else's, and a store need not look.
+    /// Whether somebody chose the identity, so that another task may have it. One that was drawn is hardly ever
+    /// there before: a store need not look first.
     pub id_is_chosen: bool,
     /// Picks the handler.
     pub kind: KindName,

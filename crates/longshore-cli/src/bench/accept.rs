@@ -116,7 +116,7 @@ impl Accept {
             size: self.size,
         };
         let before = (usage("self").0, server.map(Server::usage));
-        let apart = Apart::new();
+        let apart = self.rate.is_none().then(Apart::new);
         let Measured { times, took, all, errors } =
             threads.block_on(load::post(addr, "hello", plan))?;
         drop(apart); // a server that is started later has all cores

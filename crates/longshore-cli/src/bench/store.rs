@@ -80,7 +80,7 @@ impl StoreAlone {
             let tasks = (0..self.batch)
                 .map(|_| {
                     let task = NewTask::new(kind.clone()).payload(payload.clone());
-                    Valid::vouch(NewTask { queue: queue.clone(), ..task })
+                    Valid::vouch(NewTask { queue: queue.clone(), id_is_chosen: false, ..task })
                 })
                 .collect();
             let store = store.clone();

@@ -172,7 +172,8 @@ impl Desk<'_> {
         let body = Some(task.payload.as_bytes()).filter(|body| body.len() <= INLINE);
         row.big = u8::from(body.is_none());
         let group = task.group.map(|group| *group.as_bytes());
-        if task.id_is_chosen && !self.fresh.write(self.db, &row, group, body)? {
+        let at_once = self.may_be_taken(task);
+        if at_once && !self.fresh.write(self.db, &row, group, body)? {
             self.memory.held.remove(&seq);
             return Ok(None);
         }
@@ -186,7 +187,7 @@ impl Desk<'_> {
         if let Some(unique) = &task.unique {
             self.hold_unique(sort, &unique.key, unique.hold, seq, self.now)?;
         }
-        if !task.id_is_chosen {
+        if !at_once {
             self.fresh.add(row, group, body);
         }
         Ok(Some(state))

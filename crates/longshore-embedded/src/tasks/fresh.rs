@@ -4,7 +4,8 @@
 use super::desk::Desk;
 use super::row::TaskRow;
 use crate::error::Trouble;
-use longshore_core::State;
+use crate::schema::INLINE;
+use longshore_core::{NewTask, State};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, Statement};
 use std::ops::Range;
@@ -43,6 +44,9 @@ const OTHERS: [(&str, &str); 24] = [
 ];
 /// Most rows of one statement, as a power of two. Of each power up to it there is a statement.
 const MOST: usize = 6;
+
+/// Room for so many rows is kept from round to round.
+const KEPT: usize = 1_024;
 
 /// A new task's row, with all that goes into it.
 #[derive(Debug)]
@@ -102,6 +106,10 @@ pub(super) struct FreshRows<'c> {
     waiting: Vec<Fresh>,
     /// Their payloads: a copy costs less than to hold what another thread has made.
     bodies: Vec<u8>,
+    /// An id that should have been nobody else's was there.
+    collided: bool,
+    /// Because of that each row is written at once.
+    careful: bool,
 }
 
 impl<'c> FreshRows<'c> {
@@ -121,6 +129,12 @@ impl<'c> FreshRows<'c> {
         self.waiting.clear();
         self.bodies.clear();
         self.last = None;
+    }
+
+    /// Whether the transaction failed because of an id. It is to be repeated then, and finds whose.
+    fn take_collision(&mut self) -> bool {
+        self.careful |= self.collided;
+        std::mem::take(&mut self.collided)
     }
 
     /// Rows were removed; perhaps the last one was among them.
@@ -155,12 +169,15 @@ impl<'c> FreshRows<'c> {
                 self.insert_run(db, power, now, &bodies)?
             };
             if !written {
-                return Err(Trouble::Failed("an id that was made here was there before".into()));
+                self.collided = true;
+                return Err(Trouble::Failed("a new task was not written".into()));
             }
             rest = later;
         }
         waiting.clear();
+        waiting.shrink_to(KEPT);
         bodies.clear();
+        bodies.shrink_to(KEPT * INLINE);
         (self.waiting, self.bodies) = (waiting, bodies);
         Ok(())
     }
@@ -324,13 +341,29 @@ impl Desk<'_> {
     pub(crate) fn write_fresh(&mut self) -> Result<(), Trouble> {
         self.fresh.flush(self.db)
     }
+
+    /// Whether a row of this task has to be written before it is known to be accepted.
+    pub(super) fn may_be_taken(&self, task: &NewTask) -> bool {
+        task.id_is_chosen || self.fresh.careful
+    }
+
+    /// Whether the transaction failed because an id that was said to be drawn is another task's, too. Repeated, it
+    /// refuses that one alone.
+    pub(crate) fn is_to_be_repeated(&mut self) -> bool {
+        self.fresh.take_collision()
+    }
+
+    /// The transaction is committed.
+    pub(crate) fn trust_again(&mut self) {
+        self.fresh.careful = false;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::schema;
-    use longshore_core::{KindName, NewTask, SystemClock};
+    use longshore_core::{KindName, SystemClock};
     use std::sync::Arc;
 
     fn file() -> Connection {
@@ -417,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_there_before_fails_the_round() {
+    fn an_id_that_is_there_before_repeats_the_round() {
         let db = file();
         let mut desk = desk(&db);
         let twice = task(0);
@@ -426,5 +459,6 @@ mod tests {
         }
         let trouble = desk.write_fresh();
         assert!(matches!(trouble, Err(Trouble::Failed(_))), "{trouble:?}");
+        assert!(desk.is_to_be_repeated());
     }
 }

@@ -107,6 +107,9 @@ impl Desk<'_> {
         for task in &end.then {
             then.push(self.accept(task)?);
         }
+        if !end.then.is_empty() {
+            self.write_fresh()?; // the next end may look for them
+        }
         let mut applied = self.applied(row.state, row.due.or(row_ready(&row, self.now)));
         if let Recorded::Applied { then: accepted, others: events, .. } = &mut applied {
             *accepted = then;

@@ -107,8 +107,14 @@ impl<'c> Rounds<'c> {
         self.parked.extend(claims.into_iter().map(Parked::new));
         self.take_back(&jobs);
         loop {
-            match self.attempt(&jobs) {
+            let attempted = self.attempt(&jobs);
+            if self.desk.is_to_be_repeated() {
+                self.roll_back()?;
+                continue;
+            }
+            match attempted {
                 Attempted::Committed(answers) => {
+                    self.desk.trust_again();
                     self.set_aside += self.desk.memory.set_aside;
                     self.answer(jobs, answers, log_bytes);
                     return Ok(());
@@ -222,16 +228,14 @@ impl<'c> Rounds<'c> {
         self.desk.incoming = incoming(jobs);
         let mut answers = Vec::with_capacity(jobs.len());
         for (place, job) in jobs.iter().enumerate() {
-            let accepts = matches!(job, Job::Accept { .. });
-            if !accepts {
+            // Accepts look only where they write what waits before; others may look anywhere.
+            if !matches!(job, Job::Accept { .. }) {
                 self.desk.write_fresh().map_err(round)?;
             }
-            let answer = apply(&mut self.desk, job)
-                .map_err(|trouble| (Some(Culprit::Job(place)), trouble))?;
-            if !accepts {
-                self.desk.write_fresh().map_err(round)?;
-            }
-            answers.push(answer);
+            answers.push(
+                apply(&mut self.desk, job)
+                    .map_err(|trouble| (Some(Culprit::Job(place)), trouble))?,
+            );
         }
         self.desk.write_fresh().map_err(round)?;
         let mut takers = std::mem::take(&mut self.desk.takers).into_iter();

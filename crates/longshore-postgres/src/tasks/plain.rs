@@ -71,8 +71,8 @@ const ACCEPT_NEW: &str = concat!(
     " SELECT 1 WHERE false"
 );
 
-/// The same for tasks that are alike but for their ids, specs and payloads, and are ready at once in a queue that
-/// nobody carries; with a carrier it does nothing. Most requests of several tasks are so, and it takes half the time.
+/// As [`ACCEPT_NEW`] for tasks that are alike but for their ids, specs and payloads, and are ready at once in a queue that
+/// nobody carries; with a carrier it does nothing. Most requests of several tasks are so, and it goes a fifth faster.
 const ACCEPT_ALIKE: &str = "
 WITH counted AS (
     INSERT INTO counts(n, bytes, state, tenant, queue, kind)
@@ -85,7 +85,7 @@ SELECT nextval('task_seq'), n.id, $2, $3, $4, 1, 1, $1 - $5::int2 * 30000::int8,
 FROM unnest($9::uuid[], $10::text[], $11::bytea[]) AS n(id, spec, payload)
 WHERE NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $3)";
 
-/// The same, and tells which ids were not taken.
+/// As [`ACCEPT_NEW`], and tells which ids were not taken.
 const ACCEPT: &str = concat!(
     "WITH new AS (",
     insert!(),

@@ -35,6 +35,7 @@ pub(super) async fn fill(
         let tasks = (0..batch)
             .map(|_| {
                 let mut task = NewTask::new(kind.clone()).payload(payload.clone());
+                task.id_is_chosen = false;
                 match waits {
                     Waits::Ready => {}
                     Waits::Scheduled => task.run_at = Some(later),

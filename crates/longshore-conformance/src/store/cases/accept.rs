@@ -194,6 +194,18 @@ async fn replay_refuses_a_key_with_another_body(t: Bench) {
     assert_eq!(answer, Some(Err(Refused::KeyReused)));
 }
 
+async fn a_drawn_id_that_is_there_is_taken_and_spoils_nothing(t: Bench) {
+    let twice = job();
+    let (before, after) = (job(), job());
+    let ids = [before.id, twice.id, after.id];
+    let answers = t.accept(vec![before, twice.clone(), twice.clone(), after]).await;
+    assert_eq!(answers[2], Err(Refused::IdTaken { existing: twice.id }));
+    assert_eq!(t.ask(twice.clone()).await, Err(Refused::IdTaken { existing: twice.id }));
+    for id in ids {
+        assert_eq!(t.state(id).await, State::Pending);
+    }
+}
+
 async fn one_refused_task_does_not_spoil_its_batch(t: Bench) {
     let taken = t.submit(job()).await;
     let (before, after) = (job(), job());

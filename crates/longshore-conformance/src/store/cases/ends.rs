@@ -1,6 +1,6 @@
 //! What each verdict makes of a running task.
 
-use super::bench::{Bench, LEASE, error, fate, job, retry, secs};
+use super::bench::{Bench, LEASE, error, fate, in_lane, job, retry, secs};
 use super::case_list;
 use longshore_core::retry::BuryReason;
 use longshore_core::store::{Ending, Leased, Recorded, Refused};
@@ -22,6 +22,7 @@ case_list![
     what_follows_from_an_end_is_accepted_with_it,
     what_follows_may_wait_for_the_end_it_follows_from,
     a_refused_follower_does_not_undo_the_end,
+    what_follows_from_one_end_is_seen_by_the_next,
     the_last_error_outlives_a_success,
     ends_of_a_batch_have_each_their_answer,
 ];
@@ -189,6 +190,20 @@ async fn a_refused_follower_does_not_undo_the_end(t: Bench) {
     assert_eq!((state, &then[0]), (State::Success, &Err(Refused::IdTaken { existing })));
     assert!(then[1].is_ok());
     assert_eq!(t.state(existing).await, State::Success);
+}
+
+async fn what_follows_from_one_end_is_seen_by_the_next(t: Bench) {
+    t.submit(job()).await;
+    t.submit(in_lane("lane")).await;
+    let leased = t.claim(2).await;
+    let behind = in_lane("lane");
+    let child = NewTask { after: vec![leased[1].lease.id], ..job() };
+    let ids = [behind.id, child.id];
+    let then = vec![Valid::vouch(behind), Valid::vouch(child)];
+    let first = Ending { then, ..ending(&leased[0], Verdict::Complete) };
+    let ends = vec![first, ending(&leased[1], Verdict::Complete)];
+    t.store().record(ends).await.expect("record answers");
+    assert_eq!(t.work_off().await, ids, "neither waits any more");
 }
 
 async fn the_last_error_outlives_a_success(t: Bench) {

@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use longshore_core::store::StoreError;
 use longshore_core::task::{Accepted, AcceptedHow, Idempotency};
 use longshore_core::{NewTask, Task, Valid, failpoint};
-use longshore_runtime::{FieldError, Registry, Submission};
+use longshore_runtime::{FieldError, Registry, Submission, SubmitError};
 use std::time::Duration;
 
 /// The scope of idempotency keys: the route and its alias are one.
@@ -116,6 +116,7 @@ enum Way {
     Refused(Box<(Problem, Option<Idempotency>)>),
 }
 
+/// Reads a body, and judges what it asks for.
 fn way(
     house: &House,
     caller: &Caller,
@@ -128,15 +129,19 @@ fn way(
     if wish.as_ref().is_ok_and(Wish::is_schedule) {
         return Ok(Way::Schedule(Box::new((wish?, key))));
     }
-    let judged = wish.and_then(|wish| {
-        let Judged { mut submission, kind_as } =
-            judged(headers, wish, key.clone(), |wish| intake.validate(wish))?;
-        admit(caller, &mut submission, &intake.registry())?;
-        intake.validate(submission).map_err(|faults| Problem::fields(kind_as.rename(faults)))
-    });
-    Ok(match judged {
+    let judged =
+        wish.and_then(|wish| judged(headers, wish, key.clone(), |wish| intake.validate(wish)));
+    let Judged { mut submission, kind_as } = match judged {
+        Ok(judged) => judged,
+        Err(problem) => return Ok(Way::Refused(Box::new((problem, key)))),
+    };
+    admit(caller, &mut submission, &intake.registry())?;
+    if !intake.is_open() {
+        return Err(SubmitError::Stopping.into());
+    }
+    Ok(match intake.validate(submission) {
         Ok(task) => Way::Task(vec![task]),
-        Err(problem) => Way::Refused(Box::new((problem, key))),
+        Err(faults) => Way::Refused(Box::new((Problem::fields(kind_as.rename(faults)), key))),
     })
 }
 
