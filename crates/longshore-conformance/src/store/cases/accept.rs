@@ -20,6 +20,7 @@ case_list![
     tasks_of_a_batch_see_those_before_them,
     replay_looks_a_key_up_without_accepting,
     replay_refuses_a_key_with_another_body,
+    a_drawn_id_that_is_there_is_taken_and_spoils_nothing,
     one_refused_task_does_not_spoil_its_batch,
 ];
 
