@@ -121,6 +121,7 @@ impl PostgresServer {
     }
 
     fn run(&mut self) -> Result<(), String> {
+        longshore_servers::until_free(&[self.port], START)?;
         let log = std::fs::File::create(self.folder.join("log")).map_err(|e| e.to_string())?;
         let mut command = self.installed.account().mortal(self.installed.program("postgres"));
         command.args(Postgres::serve(&self.data(), self.port));

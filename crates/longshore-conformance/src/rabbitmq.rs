@@ -107,6 +107,9 @@ impl RabbitMqServer {
     }
 
     fn run(&mut self) -> Result<(), String> {
+        let node = &self.node;
+        let ports = [node.port, node.tools_port, node.register_port];
+        longshore_servers::until_free(&ports, START)?;
         let told = |error: std::io::Error| error.to_string();
         let log = std::fs::File::create(self.node.folder.join("log")).map_err(told)?;
         let mut command = self.installed.serve(&self.node, true);

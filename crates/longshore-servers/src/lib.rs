@@ -11,6 +11,6 @@ mod programs;
 pub mod rabbitmq;
 
 pub use account::Account;
-pub use port::free_port;
+pub use port::{free_port, until_free};
 pub use postgres::Postgres;
 pub use rabbitmq::RabbitMq;
