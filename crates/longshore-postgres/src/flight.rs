@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// Flights of one kind that are under way together.
 const FLIGHTS: usize = 2;
 /// With fewer waiting, one flight is enough.
-const CROWD: usize = 256;
+const CROWD: usize = 100;
 /// A flight that is under way for longer is not waited for alone.
 const LONG: Duration = Duration::from_millis(100);
 /// Tasks or ends in one flight, at most.

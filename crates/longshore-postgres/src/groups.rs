@@ -126,7 +126,8 @@ impl Engine {
         });
         let accepted = accepted.await.inspect_err(|trouble| self.proof.doubt(trouble))?;
         self.proof.note_write();
-        let queues: HashSet<&QueueName> = tasks.iter().map(|task| &task.queue).collect();
+        let of_a_queue = tasks.chunk_by(|a, b| a.queue == b.queue);
+        let queues: HashSet<&QueueName> = of_a_queue.map(|run| &run[0].queue).collect();
         self.hub.lines.accepted(tasks, now, self.base.clock.now());
         self.hub.ring_noted(queues.into_iter());
         Ok(accepted)

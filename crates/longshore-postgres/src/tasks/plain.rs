@@ -242,23 +242,24 @@ pub(crate) async fn plain_accepts(
     }
 }
 
-/// What new tasks add to the counters.
+/// What new tasks add to the counters. Those of one sort mostly follow each other, so they are added up before they are
+/// looked up.
 fn counts_of(tasks: &[&NewTask], now: Timestamp) -> marks::Columns {
     let mut marks = Marks::default();
-    let mut sort = tasks.first().map(|task| Sort::of(task));
-    for task in tasks {
-        let fits = |sort: &Sort| {
-            sort.kind == task.kind && sort.queue == task.queue && sort.tenant == task.tenant
-        };
-        let sort = match &mut sort {
-            Some(sort) if fits(sort) => sort,
-            other => other.insert(Sort::of(task)),
-        };
-        let state = state_of(task, now);
-        marks.count(sort, state as u8, 1);
-        let bytes = i64::try_from(task.payload.as_bytes().len()).unwrap_or(i64::MAX);
-        marks.weigh(sort, state as u8, bytes.saturating_add(marks::ROW_BYTES));
-        marks.count_ready(sort, u8::from(state == State::Pending), 1);
+    let is_like = |a: &&NewTask, b: &&NewTask| {
+        a.kind == b.kind
+            && a.queue == b.queue
+            && a.tenant == b.tenant
+            && state_of(a, now) == state_of(b, now)
+    };
+    for run in tasks.chunk_by(is_like) {
+        let (sort, state) = (Sort::of(run[0]), state_of(run[0], now));
+        let bytes: usize = run.iter().map(|task| task.payload.as_bytes().len()).sum();
+        let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let (n, bytes) = (signed(run.len()), signed(bytes));
+        marks.count(&sort, state as u8, n);
+        marks.weigh(&sort, state as u8, bytes.saturating_add(n * marks::ROW_BYTES));
+        marks.count_ready(&sort, u8::from(state == State::Pending), n);
     }
     marks.take()
 }
