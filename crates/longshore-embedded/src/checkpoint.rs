@@ -2,14 +2,15 @@
 //!
 //! A thread with a connection of its own copies (PASSIVE) when the log has grown, or when nothing
 //! was written for half a second. The writer itself steps in only when the log has grown beyond
-//! [`BRAKE`].
+//! [`BRAKE`]. The same thread makes [room](crate::runway) for what the log will be.
 
 use crate::error::Trouble;
+use crate::runway::{Runway, is_short};
 use crate::schema::PAGE_SIZE;
 use longshore_core::failpoint;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use std::time::Duration;
 const GROWN: u32 = (8 << 20) / PAGE_SIZE;
 /// Pages of log at which the writer waits for all of it to be copied: 256 MiB.
 pub(crate) const BRAKE: u32 = (256 << 20) / PAGE_SIZE;
+/// Bytes of a page in the log: a header comes before each.
+const FRAME: u64 = PAGE_SIZE as u64 + 24;
 /// How often the thread looks.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -27,6 +30,8 @@ struct Shared {
     pages: AtomicU32,
     /// Pages of it that are in the main file already.
     copied: AtomicU32,
+    /// How long the log's file is; without bound while no room can be made.
+    length: AtomicU64,
     over: AtomicBool,
     /// An error after which nothing can be trusted.
     fatal: Mutex<Option<String>>,
@@ -49,9 +54,10 @@ impl Checkpointer {
         )?;
         let shared = Arc::new(Shared::default());
         let work = shared.clone();
+        let runway = Runway::of(path);
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
-            .spawn(move || work.run(&db))
+            .spawn(move || work.run(&db, runway))
             .map_err(|error| Trouble::Failed(error.to_string()))?;
         Ok(Self { shared, thread: Some(thread) })
     }
@@ -69,7 +75,7 @@ impl Checkpointer {
 
     /// Tells the thread that the log has grown.
     pub(crate) fn nudge(&self) {
-        if self.shared.news() > GROWN
+        if (self.shared.news() > GROWN || self.shared.is_short())
             && let Some(thread) = &self.thread
         {
             thread.thread().unpark();
@@ -111,13 +117,36 @@ impl Shared {
         pages.saturating_sub(self.copied.load(Ordering::Relaxed))
     }
 
-    fn run(&self, db: &Connection) {
+    /// Bytes of log, as of the last commit.
+    fn bytes(&self) -> u64 {
+        u64::from(self.pages.load(Ordering::Relaxed)) * FRAME
+    }
+
+    fn is_short(&self) -> bool {
+        is_short(self.bytes(), self.length.load(Ordering::Relaxed))
+    }
+
+    /// Makes room for the log, if there is any. Without it commits take longer, and that is all.
+    fn make_room(&self, runway: &mut Runway) {
+        let log = self.bytes();
+        if log == 0 {
+            return;
+        }
+        let length = runway.extend(log).unwrap_or_else(|error| {
+            tracing::debug!(%error, "no room was made for the log");
+            u64::MAX
+        });
+        self.length.store(length, Ordering::Relaxed);
+    }
+
+    fn run(&self, db: &Connection, mut runway: Runway) {
         let mut before = 0;
         loop {
             std::thread::park_timeout(LOOK);
             if self.over.load(Ordering::Relaxed) {
                 return;
             }
+            self.make_room(&mut runway);
             let pages = self.pages.load(Ordering::Relaxed);
             let idle = pages == before;
             before = pages;

@@ -22,6 +22,7 @@ mod open;
 mod oversight;
 mod read;
 mod room;
+mod runway;
 mod schema;
 mod spans;
 mod store;
