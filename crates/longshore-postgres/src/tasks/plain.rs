@@ -29,7 +29,8 @@ fn needs_a_row_alone(task: &NewTask) -> bool {
         && task.backlog.is_none()
 }
 
-/// The rows of new tasks.
+/// The rows of new tasks. `unnest` among the columns hands one row on after the other; behind `FROM` it would write down all
+/// of them first.
 macro_rules! insert {
     () => {
         "
@@ -41,10 +42,11 @@ macro_rules! insert {
         CASE WHEN n.run_at > $1 THEN n.run_at END,
         $1 + n.expires_in, n.priority, n.max_attempts, $1, coalesce(n.run_at, $1), n.timeout, n.total_timeout,
         n.expires_in, n.on_failure, n.group_id, n.spec, n.payload
-    FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::int8[], $7::int2[], $8::int4[], $9::int8[],
-        $10::int8[], $11::int8[], $12::int2[], $13::uuid[], $14::text[], $15::bytea[])
-        AS n(id, tenant, queue, kind, run_at, priority, max_attempts, timeout, total_timeout, expires_in,
-             on_failure, group_id, spec, payload)"
+    FROM (SELECT unnest($2::uuid[]) AS id, unnest($3::text[]) AS tenant, unnest($4::text[]) AS queue,
+        unnest($5::text[]) AS kind, unnest($6::int8[]) AS run_at, unnest($7::int2[]) AS priority,
+        unnest($8::int4[]) AS max_attempts, unnest($9::int8[]) AS timeout, unnest($10::int8[]) AS total_timeout,
+        unnest($11::int8[]) AS expires_in, unnest($12::int2[]) AS on_failure, unnest($13::uuid[]) AS group_id,
+        unnest($14::text[]) AS spec, unnest($15::bytea[]) AS payload) AS n"
     };
 }
 
@@ -81,8 +83,8 @@ WITH counted AS (
 )
 INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, priority, max_attempts, created_at, run_at, timeout,
     on_parent_failure, spec, payload)
-SELECT nextval('task_seq'), n.id, $2, $3, $4, 1, 1, $1 - $5::int2 * 30000::int8, $5, $6, $1, $1, $7, $8, n.spec, n.payload
-FROM unnest($9::uuid[], $10::text[], $11::bytea[]) AS n(id, spec, payload)
+SELECT nextval('task_seq'), unnest($9::uuid[]), $2, $3, $4, 1, 1, $1 - $5::int2 * 30000::int8, $5, $6, $1, $1, $7, $8,
+    unnest($10::text[]), unnest($11::bytea[])
 WHERE NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $3)";
 
 /// As [`ACCEPT_NEW`], and tells which ids were not taken.

@@ -20,15 +20,17 @@ use tokio_postgres::types::ToSql;
 const SUCCEED: &str = "
 WITH ended AS (
     UPDATE tasks SET state = 4, finished_at = $1, result = e.result, lease = NULL, instance = NULL, runs = 0
-    FROM unnest($2::int8[], $3::int8[], $4::uuid[], $5::bytea[]) AS e(seq, token, id, result)
+    FROM (SELECT unnest($2::int8[]) AS seq, unnest($3::int8[]) AS token, unnest($4::uuid[]) AS id,
+        unnest($5::bytea[]) AS result) AS e
     WHERE tasks.seq = e.seq AND tasks.token = e.token AND tasks.id = e.id AND tasks.state + 0 = 2
       AND tasks.openings = 1 AND tasks.order_key IS NULL AND tasks.cancel_grace IS NULL AND NOT tasks.has_children
     RETURNING tasks.seq, tasks.tenant, tasks.queue, tasks.kind, coalesce(octet_length(tasks.result), 0) AS bytes
 ), counted AS (
     INSERT INTO counts(n, bytes, state, tenant, queue, kind)
-    SELECT -count(*), 0, 2, tenant, queue, kind FROM ended GROUP BY tenant, queue, kind
-    UNION ALL
-    SELECT count(*), sum(bytes)::int8, 4, tenant, queue, kind FROM ended GROUP BY tenant, queue, kind
+    SELECT line.n, line.bytes, line.state, tenant, queue, kind
+    FROM (SELECT tenant, queue, kind, count(*) AS n, sum(bytes)::int8 AS bytes FROM ended
+          GROUP BY tenant, queue, kind) AS sort
+    CROSS JOIN LATERAL (VALUES (-sort.n, 0, 2::int2), (sort.n, sort.bytes, 4::int2)) AS line(n, bytes, state)
 )
 SELECT seq, queue FROM ended";
 
