@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, millis};
 use super::end::doom_of;
+use super::fresh::NewRow;
 use super::keys::Known;
 use super::open::Opening;
 use super::row::TaskRow;
@@ -173,7 +174,7 @@ impl Desk<'_> {
         row.big = u8::from(body.is_none());
         let group = task.group.map(|group| *group.as_bytes());
         let at_once = self.may_be_taken(task);
-        if at_once && !self.fresh.write(self.db, &row, group, body)? {
+        if at_once && !self.fresh.write(self.db, NewRow { row: &row, group, body })? {
             self.memory.held.remove(&seq);
             return Ok(None);
         }

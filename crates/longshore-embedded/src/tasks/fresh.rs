@@ -49,22 +49,34 @@ const MOST: usize = 6;
 const KEPT: usize = 1_024;
 
 /// A new task's row, with all that goes into it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewRow<'n> {
+    pub(super) row: &'n TaskRow,
+    pub(super) group: Option<[u8; 16]>,
+    /// The payload, unless it has a row of its own.
+    pub(super) body: Option<&'n [u8]>,
+}
+
+/// One that waits to be written.
 #[derive(Debug)]
 struct Fresh {
     row: TaskRow,
     group: Option<[u8; 16]>,
-    /// Where the payload is, unless it has a row of its own.
+    /// Where the payload is among those that wait.
     body: Option<Range<usize>>,
 }
 
 impl Fresh {
-    fn body<'b>(&self, bodies: &'b [u8]) -> Option<&'b [u8]> {
-        self.body.clone().and_then(|place| bodies.get(place))
+    fn new_row<'n>(&'n self, bodies: &'n [u8]) -> NewRow<'n> {
+        let body = self.body.clone().and_then(|place| bodies.get(place));
+        NewRow { row: &self.row, group: self.group, body }
     }
+}
 
+impl NewRow<'_> {
     /// Whether it has the value that it mostly has in each of [`OTHERS`].
     fn is_usual(&self) -> bool {
-        let row = &self.row;
+        let row = self.row;
         row.state == State::Pending
             && row.ready == 1
             && row.due.is_none()
@@ -99,7 +111,7 @@ pub(super) struct FreshRows<'c> {
     one: Option<Statement<'c>>,
     /// Write rows at the places that follow the last one; the ones of index 0 are not used.
     runs: [Option<Statement<'c>>; MOST + 1],
-    /// The same, for [usual](Fresh::is_usual) ones.
+    /// The same, for [usual](NewRow::is_usual) ones.
     usual: [Option<Statement<'c>>; MOST + 1],
     /// The place of the table's last row, where that is known.
     last: Option<i64>,
@@ -143,15 +155,9 @@ impl<'c> FreshRows<'c> {
     }
 
     /// Writes it at once; false if its id is taken.
-    pub(super) fn write(
-        &mut self,
-        db: &'c Connection,
-        row: &TaskRow,
-        group: Option<[u8; 16]>,
-        body: Option<&[u8]>,
-    ) -> Result<bool, Trouble> {
+    pub(super) fn write(&mut self, db: &'c Connection, new: NewRow<'_>) -> Result<bool, Trouble> {
         self.flush(db)?; // so that the places of what is written only grow
-        self.insert_one(db, row, group, body)
+        self.insert_one(db, new)
     }
 
     /// Writes all that waits.
@@ -164,7 +170,7 @@ impl<'c> FreshRows<'c> {
             let power = if follows { MOST.min(rest.len().ilog2() as usize) } else { 0 };
             let (now, later) = rest.split_at(1 << power);
             let written = if power == 0 {
-                self.insert_one(db, &first.row, first.group, first.body(&bodies))?
+                self.insert_one(db, first.new_row(&bodies))?
             } else {
                 self.insert_run(db, power, now, &bodies)?
             };
@@ -182,13 +188,7 @@ impl<'c> FreshRows<'c> {
         Ok(())
     }
 
-    fn insert_one(
-        &mut self,
-        db: &'c Connection,
-        row: &TaskRow,
-        group: Option<[u8; 16]>,
-        body: Option<&[u8]>,
-    ) -> Result<bool, Trouble> {
+    fn insert_one(&mut self, db: &'c Connection, new: NewRow<'_>) -> Result<bool, Trouble> {
         let insert = prepared(&mut self.one, || {
             let (columns, row) = (columns(), values(false));
             db.prepare(&format!(
@@ -196,12 +196,12 @@ impl<'c> FreshRows<'c> {
             ))
         })?;
         let mut values = Values::of(insert);
-        values.value(row.seq)?;
-        values.own(row, body)?;
-        values.others(row, group)?;
+        values.value(new.row.seq)?;
+        values.own(new)?;
+        values.others(new)?;
         let written = insert.raw_execute()? == 1;
         if written {
-            self.last = Some(row.seq);
+            self.last = Some(new.row.seq);
         }
         Ok(written)
     }
@@ -216,7 +216,7 @@ impl<'c> FreshRows<'c> {
         rows: &[Fresh],
         bodies: &[u8],
     ) -> Result<bool, Trouble> {
-        let usual = rows.iter().all(Fresh::is_usual);
+        let usual = rows.iter().all(|fresh| fresh.new_row(bodies).is_usual());
         let kept = if usual { &mut self.usual } else { &mut self.runs };
         let insert = prepared(&mut kept[power], || {
             let row = format!("({})", values(usual));
@@ -224,10 +224,10 @@ impl<'c> FreshRows<'c> {
             db.prepare(&format!("INSERT OR IGNORE INTO tasks({columns}) VALUES {rows}"))
         })?;
         let mut values = Values::of(insert);
-        for fresh in rows {
-            values.own(&fresh.row, fresh.body(bodies))?;
+        for new in rows.iter().map(|fresh| fresh.new_row(bodies)) {
+            values.own(new)?;
             if !usual {
-                values.others(&fresh.row, fresh.group)?;
+                values.others(new)?;
             }
         }
         let all = insert.raw_execute()? == rows.len();
@@ -292,7 +292,7 @@ impl<'s, 'c> Values<'s, 'c> {
     }
 
     /// In the order of [`OWN`].
-    fn own(&mut self, row: &TaskRow, body: Option<&[u8]>) -> rusqlite::Result<()> {
+    fn own(&mut self, NewRow { row, body, .. }: NewRow<'_>) -> rusqlite::Result<()> {
         self.value(row.id.0.as_bytes())?;
         self.value(row.sort.tenant)?;
         self.value(row.sort.queue)?;
@@ -308,7 +308,7 @@ impl<'s, 'c> Values<'s, 'c> {
     }
 
     /// In the order of [`OTHERS`].
-    fn others(&mut self, row: &TaskRow, group: Option<[u8; 16]>) -> rusqlite::Result<()> {
+    fn others(&mut self, NewRow { row, group, .. }: NewRow<'_>) -> rusqlite::Result<()> {
         self.value(row.state as u8)?;
         self.value(row.ready)?;
         self.maybe(row.due)?;

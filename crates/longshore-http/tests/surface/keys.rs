@@ -96,9 +96,14 @@ impl Served {
 
     async fn ask_as(&self, key: Option<&str>, method: &Method, path: &str, body: &str) -> Answer {
         let shown = key.map(|key| format!("authorization: Bearer {key}\r\n")).unwrap_or_default();
+        self.send(&shown, method, path, body).await
+    }
+
+    /// Sends a request with these headers, each with its line's end.
+    async fn send(&self, headers: &str, method: &Method, path: &str, body: &str) -> Answer {
         let length = body.len();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: tasks.example\r\nconnection: close\r\n{shown}\
+            "{method} {path} HTTP/1.1\r\nhost: tasks.example\r\nconnection: close\r\n{headers}\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
@@ -321,6 +326,30 @@ async fn an_equal_unique_key_does_not_lead_to_a_queue_that_is_not_covered() {
     let answer = served.ask(Some(&mail), &Method::POST, "/v1/tasks:batch", &batch).await;
     assert!(!answer.body.contains(&id), "{answer:?}");
     assert_eq!(answer.json()["data"]["items"][0]["code"], 40303);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_does_not_lead_to_a_queue_that_is_not_covered() {
+    let mut served = Served::start().await;
+    let all = served.key("acme", &[Role::Enqueue], "*");
+    let mail = served.key("acme", &[Role::Enqueue], "mail");
+    let first = r#"{"kind":"hello","delay":"1h"}"#;
+    let post = async |key: &KeyText, body: &str| {
+        let shown = key.expose();
+        let headers = format!("authorization: Bearer {shown}\r\nidempotency-key: once\r\n");
+        served.send(&headers, &Method::POST, "/v1/tasks", body).await
+    };
+    let made = post(&all, first).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let id = made.json()["data"]["id"].as_str().unwrap().to_owned();
+    // Neither the task of that key is shown, nor that the key was given with something else.
+    for body in [first, r#"{"kind":"hello"}"#] {
+        let refused = post(&mail, body).await;
+        assert_eq!((refused.status, refused.code()), (403, 40303), "{refused:?}");
+        assert!(!refused.body.contains(&id), "{refused:?}");
+    }
+    assert_eq!(post(&all, first).await.json()["data"]["id"], id.as_str());
+    assert_eq!(post(&all, r#"{"kind":"hello"}"#).await.status, 422);
 }
 
 #[tokio::test]
