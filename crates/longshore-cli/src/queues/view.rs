@@ -22,6 +22,7 @@ impl Record for Queue {
         column("LIMIT"),
         column("RATE"),
         wide("BACKLOG"),
+        wide("CARRIER"),
     ];
 
     fn cells(&self) -> Vec<Cell> {
@@ -42,6 +43,7 @@ impl Record for Queue {
             Cell::maybe(self.limit),
             Cell::text(self.rate.clone()),
             Cell::maybe(self.backlog),
+            Cell::text(self.carrier.clone()),
         ]
     }
 
@@ -67,6 +69,7 @@ impl Record for Queue {
             ("limit", setting("limit", number(self.limit.map(u64::from)))),
             ("rate", setting("rate", self.rate.clone())),
             ("backlog", setting("backlog", number(self.backlog))),
+            ("carrier", Cell::Text(self.carrier.clone().unwrap_or_else(|| "none".into()))),
         ];
         lines.extend(STATES.map(|state| (state.as_str(), Cell::Number(count(self, state)))));
         lines
@@ -83,4 +86,31 @@ fn status(queue: &Queue) -> Cell {
 /// Returns how many of its tasks are in this state.
 pub(super) fn count(queue: &Queue, state: State) -> u64 {
     queue.tasks.get(state.as_str()).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_carries_a_queue_is_shown() {
+        let queue = |carrier: Option<&str>| -> Queue {
+            let read = serde_json::json!({
+                "name": "orders", "paused": false, "carrier": carrier, "slots": 16, "tasks": {}, "ready": 0,
+                "running": 0, "origin": {},
+            });
+            serde_json::from_value(read).unwrap()
+        };
+        let place = Queue::COLUMNS.iter().position(|column| column.title == "CARRIER").unwrap();
+        let text = |cell| if let Cell::Text(text) = cell { text } else { String::new() };
+        let listed = |queue: &Queue| text(queue.cells().swap_remove(place));
+        let shown = |queue: &Queue| {
+            let carrier = queue.details().into_iter().find(|(name, _)| *name == "carrier").unwrap();
+            text(carrier.1)
+        };
+        let (carried, own) = (queue(Some("rabbit")), queue(None));
+        assert_eq!((listed(&carried).as_str(), shown(&carried).as_str()), ("rabbit", "rabbit"));
+        assert_eq!((listed(&own).as_str(), shown(&own).as_str()), ("", "none"));
+        assert_eq!(own.cells().len(), Queue::COLUMNS.len());
+    }
 }
