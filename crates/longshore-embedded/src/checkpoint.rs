@@ -2,10 +2,10 @@
 //!
 //! A thread with a connection of its own copies (PASSIVE) when the log has grown, or when nothing
 //! was written for half a second. The writer itself steps in only when the log has grown beyond
-//! [`BRAKE`]. The same thread makes [room](crate::runway) for what the log will be.
+//! [`BRAKE`]. The same thread keeps a [runway](crate::runway) ahead of the log.
 
 use crate::error::Trouble;
-use crate::runway::{Runway, is_short};
+use crate::runway::{self, Runway};
 use crate::schema::PAGE_SIZE;
 use longshore_core::failpoint;
 use rusqlite::{Connection, OpenFlags};
@@ -30,7 +30,7 @@ struct Shared {
     pages: AtomicU32,
     /// Pages of it that are in the main file already.
     copied: AtomicU32,
-    /// How long the log's file is; without bound while no room can be made.
+    /// How long the log's file is; without bound while it cannot be made longer.
     length: AtomicU64,
     over: AtomicBool,
     /// An error after which nothing can be trusted.
@@ -45,7 +45,8 @@ pub(crate) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(crate) fn start(path: &Path) -> Result<Self, Trouble> {
+    /// Starts the thread. So many bytes of the disk it leaves to others.
+    pub(crate) fn start(path: &Path, kept: u64) -> Result<Self, Trouble> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;
         crate::open::keep_log(&db)?;
@@ -54,7 +55,8 @@ impl Checkpointer {
         )?;
         let shared = Arc::new(Shared::default());
         let work = shared.clone();
-        let runway = Runway::of(path);
+        // Links are followed in this one.
+        let runway = Runway::of(db.path().map_or(path, Path::new), kept);
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
             .spawn(move || work.run(&db, runway))
@@ -75,7 +77,7 @@ impl Checkpointer {
 
     /// Tells the thread that the log has grown.
     pub(crate) fn nudge(&self) {
-        if (self.shared.news() > GROWN || self.shared.is_short())
+        if (self.shared.news() > GROWN || self.shared.needs_runway())
             && let Some(thread) = &self.thread
         {
             thread.thread().unpark();
@@ -122,21 +124,33 @@ impl Shared {
         u64::from(self.pages.load(Ordering::Relaxed)) * FRAME
     }
 
-    fn is_short(&self) -> bool {
-        is_short(self.bytes(), self.length.load(Ordering::Relaxed))
+    fn needs_runway(&self) -> bool {
+        runway::is_needed(self.bytes(), self.length.load(Ordering::Relaxed))
     }
 
-    /// Makes room for the log, if there is any. Without it commits take longer, and that is all.
-    fn make_room(&self, runway: &mut Runway) {
+    /// Makes the log's file longer if need be. Where that cannot be done commits take longer, and that is all; but a fault of
+    /// the disk in this file is one of the log.
+    fn extend(&self, runway: &mut Runway) -> Result<(), Trouble> {
         let log = self.bytes();
         if log == 0 {
-            return;
+            return Ok(());
         }
-        let length = runway.extend(log).unwrap_or_else(|error| {
-            tracing::debug!(%error, "no room was made for the log");
-            u64::MAX
-        });
+        let length = match runway.extend(log, &self.over) {
+            Ok(length) => length,
+            Err(error) if runway::is_harmless(&error) => {
+                tracing::debug!(%error, "the log's file was not made longer in advance");
+                u64::MAX
+            }
+            Err(error) => {
+                return Err(Trouble::Fatal(format!("the log cannot be made longer: {error}")));
+            }
+        };
         self.length.store(length, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn fail(&self, why: String) {
+        *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
     fn run(&self, db: &Connection, mut runway: Runway) {
@@ -146,7 +160,9 @@ impl Shared {
             if self.over.load(Ordering::Relaxed) {
                 return;
             }
-            self.make_room(&mut runway);
+            if let Err(Trouble::Fatal(why)) = self.extend(&mut runway) {
+                return self.fail(why);
+            }
             let pages = self.pages.load(Ordering::Relaxed);
             let idle = pages == before;
             before = pages;
@@ -156,10 +172,7 @@ impl Shared {
             }
             match checkpoint(db) {
                 Ok(done) => self.copied.store(done, Ordering::Relaxed),
-                Err(Trouble::Fatal(why)) => {
-                    *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
-                    return;
-                }
+                Err(Trouble::Fatal(why)) => return self.fail(why),
                 // A full disk: the log stays, and is copied when there is room.
                 Err(error) => tracing::debug!(%error, "copying the log was put off"),
             }

@@ -150,7 +150,7 @@ pub(crate) fn open(options: &Options) -> Result<Opened, OpenError> {
     }
     .map_err(trouble)?;
     injected("boot.epoch_synced").map_err(trouble)?;
-    let checkpointer = Checkpointer::start(&path).map_err(trouble)?;
+    let checkpointer = Checkpointer::start(&path, 2 * options.reserve).map_err(trouble)?;
     let listener = checkpointer.listener();
     db.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
         listener(count.unsigned_abs());

@@ -1,55 +1,78 @@
-//! Room for the log, made before it is needed.
+//! A runway for the log: bytes that are there before they are needed.
 //!
-//! A sync of bytes that made their file longer also has to write down where the file ends now: it takes
+//! A sync of bytes that made their file longer also has to write down where the file ends now: on ext4 it takes
 //! half as long again as a sync of bytes that were there. So zeros are put behind what is in the log, as much
 //! as there is log. SQLite reads a log up to the first frame that is not its own, and zeros are none.
 //!
-//! They are appended: whatever the writer does meanwhile, no byte that is there is written over. And each piece
-//! is synced by itself (`O_DSYNC`), so that no commit waits for it, and a fault in it is no fault of a commit.
+//! They are appended: whatever the writer does meanwhile, no byte that is there is written over. They go in small
+//! pieces, each synced by itself (`O_DSYNC`): a commit that comes in between waits for one piece at most.
 
 use rustix::fs::{OFlags, fstatvfs};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How far ahead of the log's end there is room, at least and at most.
-const AHEAD: (u64, u64) = (1 << 20, 32 << 20);
-/// What is appended at once. The writer waits as long as it takes to copy it.
+/// How far ahead of the log's end the runway reaches, at least.
+const SHORTEST: u64 = 1 << 20;
+/// And at most.
+const LONGEST: u64 = 32 << 20;
+/// What is appended at once.
 const PIECE: usize = 512 << 10;
 /// What is appended before something else is looked at.
 const TURN: u64 = 8 << 20;
-/// A disk with less left than so many times what is to be appended is left alone.
+/// A turn is not begun unless so many times as much is free.
 const SPARE: u64 = 4;
 
-/// How far ahead of its end a log of so many bytes has room.
+/// How far ahead of its end a log of so many bytes has a runway.
 fn ahead(log: u64) -> u64 {
-    log.clamp(AHEAD.0, AHEAD.1)
+    log.clamp(SHORTEST, LONGEST)
 }
 
 /// Whether a log of so many bytes in a file of `length` will soon be at its end.
-pub(crate) fn is_short(log: u64, length: u64) -> bool {
+pub(crate) fn is_needed(log: u64, length: u64) -> bool {
     log > 0 && length < log + ahead(log) / 2
+}
+
+/// Whether the disk, with so many bytes free, can do without what is missing; `kept` is for others.
+fn can_spare(free: u64, missing: u64, kept: u64) -> bool {
+    free >= missing.saturating_mul(SPARE).saturating_add(kept)
+}
+
+/// Whether the runway could not be made longer for a reason that does the log no harm.
+pub(crate) fn is_harmless(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::FileTooLarge
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::PermissionDenied
+            | ErrorKind::NotFound
+    )
 }
 
 /// The file of the log, as it is made longer.
 #[derive(Debug)]
 pub(crate) struct Runway {
     path: PathBuf,
+    /// Bytes of the disk that are not taken.
+    kept: u64,
     file: Option<File>,
 }
 
 impl Runway {
     /// Takes the log of a main file. SQLite makes it when it first writes.
-    pub(crate) fn of(main: &Path) -> Self {
+    pub(crate) fn of(main: &Path, kept: u64) -> Self {
         let mut path = main.as_os_str().to_owned();
         path.push("-wal");
-        Self { path: path.into(), file: None }
+        Self { path: path.into(), kept, file: None }
     }
 
-    /// Makes room ahead of a log of so many bytes, not necessarily all of it. Returns the length of the file; or an error
-    /// where the disk has no room for more than is needed.
-    pub(crate) fn extend(&mut self, log: u64) -> io::Result<u64> {
+    /// Appends a turn of what a log of so many bytes lacks, or less if it is `over`. Returns the length of the file.
+    pub(crate) fn extend(&mut self, log: u64, over: &AtomicBool) -> io::Result<u64> {
+        let kept = self.kept;
         let file = self.open()?;
         let mut length = file.metadata()?.len();
         let wanted = (log + ahead(log)).min(length + TURN);
@@ -57,11 +80,12 @@ impl Runway {
             return Ok(length);
         }
         let disk = fstatvfs(&*file)?;
-        if disk.f_bavail.saturating_mul(disk.f_frsize) < SPARE * (wanted - length) {
-            return Err(io::ErrorKind::StorageFull.into());
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if !can_spare(free, wanted - length, kept) {
+            return Err(ErrorKind::StorageFull.into());
         }
         let zeros = vec![0; PIECE];
-        while length < wanted {
+        while length < wanted && !over.load(Ordering::Relaxed) {
             file.write_all(&zeros)?;
             length += PIECE as u64;
         }
@@ -74,16 +98,18 @@ impl Runway {
             let file = File::options().append(true).custom_flags(synced).open(&self.path)?;
             self.file = Some(file);
         }
-        self.file.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.file.as_mut().ok_or_else(|| ErrorKind::NotFound.into())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AHEAD, PIECE, Runway, is_short};
+    use super::{LONGEST, PIECE, Runway, SHORTEST, can_spare, is_harmless, is_needed};
     use std::io::{Read, Seek, SeekFrom, Write};
+    use std::sync::atomic::AtomicBool;
 
     const MIB: u64 = 1 << 20;
+    static GOES_ON: AtomicBool = AtomicBool::new(false);
 
     /// A log of that many bytes, none of which is zero.
     fn log(of: u64) -> (tempfile::TempDir, Runway, std::fs::File) {
@@ -96,7 +122,7 @@ mod tests {
             .open(folder.path().join("some.db-wal"))
             .unwrap();
         file.write_all(&vec![7; usize::try_from(of).unwrap()]).unwrap();
-        (folder, Runway::of(&main), file)
+        (folder, Runway::of(&main, 0), file)
     }
 
     fn bytes(file: &mut std::fs::File) -> Vec<u8> {
@@ -109,7 +135,7 @@ mod tests {
     #[test]
     fn zeros_come_behind_what_is_there() {
         let (_folder, mut runway, mut file) = log(3 * MIB);
-        let length = runway.extend(3 * MIB).unwrap();
+        let length = runway.extend(3 * MIB, &GOES_ON).unwrap();
         assert!((6 * MIB..6 * MIB + PIECE as u64).contains(&length), "{length}");
         let all = bytes(&mut file);
         assert_eq!(all.len() as u64, length);
@@ -121,32 +147,57 @@ mod tests {
     #[test]
     fn what_was_written_meanwhile_is_not_touched() {
         let (_folder, mut runway, mut file) = log(MIB);
-        runway.extend(MIB).unwrap();
+        runway.extend(MIB, &GOES_ON).unwrap();
         // The log has come further than who makes room believes.
         file.seek(SeekFrom::Start(MIB)).unwrap();
         file.write_all(&vec![8; 5 << 20]).unwrap();
-        let length = runway.extend(2 * MIB).unwrap();
+        let length = runway.extend(2 * MIB, &GOES_ON).unwrap();
         assert_eq!(length, 6 * MIB);
-        let length = runway.extend(6 * MIB).unwrap();
+        let length = runway.extend(6 * MIB, &GOES_ON).unwrap();
         let all = bytes(&mut file);
         assert_eq!(all.len() as u64, length);
         assert!(all[1 << 20..6 << 20].iter().all(|byte| *byte == 8));
     }
 
     #[test]
-    fn a_log_has_as_much_room_as_it_is_long_within_bounds() {
-        assert!(!is_short(0, 0), "a log that is not there needs none");
-        assert!(is_short(1, 1));
-        assert!(!is_short(1, 1 + AHEAD.0));
-        assert!(!is_short(8 * MIB, 16 * MIB));
-        assert!(is_short(8 * MIB, 11 * MIB));
-        assert!(!is_short(200 * MIB, 200 * MIB + AHEAD.1 / 2));
+    fn a_log_has_a_runway_as_long_as_itself_within_bounds() {
+        assert!(!is_needed(0, 0), "a log that is not there needs none");
+        assert!(is_needed(1, 1));
+        assert!(!is_needed(1, 1 + SHORTEST));
+        assert!(!is_needed(8 * MIB, 16 * MIB));
+        assert!(is_needed(8 * MIB, 11 * MIB));
+        assert!(!is_needed(200 * MIB, 200 * MIB + LONGEST / 2));
+    }
+
+    #[test]
+    fn a_full_disk_is_left_to_others() {
+        assert!(can_spare(20 * MIB, MIB, 16 * MIB));
+        assert!(!can_spare(19 * MIB, MIB, 16 * MIB));
+        let (_folder, mut runway, mut file) = log(MIB);
+        runway.kept = u64::MAX;
+        let error = runway.extend(MIB, &GOES_ON).unwrap_err();
+        assert!(is_harmless(&error), "{error}");
+        assert_eq!(bytes(&mut file).len() as u64, MIB);
+    }
+
+    #[test]
+    fn one_that_is_over_appends_nothing() {
+        let (_folder, mut runway, mut file) = log(MIB);
+        assert_eq!(runway.extend(MIB, &AtomicBool::new(true)).unwrap(), MIB);
+        assert_eq!(bytes(&mut file).len() as u64, MIB);
+    }
+
+    #[test]
+    fn a_fault_of_the_disk_is_not_harmless() {
+        let fault = std::io::Error::from_raw_os_error(5); // EIO
+        assert!(!is_harmless(&fault));
     }
 
     #[test]
     fn without_a_log_there_is_nothing_to_extend() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Runway::of(&folder.path().join("some.db")).extend(MIB).unwrap_err();
+        let mut runway = Runway::of(&folder.path().join("some.db"), 0);
+        let error = runway.extend(MIB, &GOES_ON).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     }
 }

@@ -158,15 +158,15 @@ impl Lines {
 
     /// Notes tasks that were accepted here, and committed.
     pub(crate) fn accepted<'t>(&self, tasks: &[&'t NewTask], now: Timestamp, committed: Timestamp) {
-        let place = |task: &&'t NewTask| {
+        let ranked = |task: &&'t NewTask| {
             let line = (&task.queue, task.kind.as_str(), task.tenant.as_str());
             (line, readiness::rank(now, task.priority))
         };
         let ready = tasks.iter().filter(|task| task.run_at.is_none_or(|at| at <= now));
-        let mut places: Vec<_> = ready.map(place).collect();
-        places.dedup(); // most are like the one before
+        let mut ready: Vec<_> = ready.map(ranked).collect();
+        ready.dedup(); // most are like the one before
         let mut ranks: HashMap<(&QueueName, &str, &str), i64> = HashMap::new();
-        for (line, rank) in places {
+        for (line, rank) in ready {
             ranks.entry(line).and_modify(|least| *least = rank.min(*least)).or_insert(rank);
         }
         let mut queues = self.lock();

@@ -13,7 +13,7 @@ const USUAL_END: u16 = 32_768;
 /// How many ports this process was given.
 static GIVEN: AtomicU16 = AtomicU16::new(0);
 
-/// Returns a port of loopback that is free now and was not given before.
+/// Returns a port of loopback that is free now and was not given before in this process.
 ///
 /// It is none of those that the system gives away by itself: a server that is stopped for a while would find its own
 /// port taken by somebody's connection when it starts again.
