@@ -128,21 +128,25 @@ impl Shared {
         runway::is_needed(self.bytes(), self.length.load(Ordering::Relaxed))
     }
 
-    /// Makes the log's file longer if need be. Where that cannot be done commits take longer, and that is all; but a fault of
-    /// the disk in this file is one of the log.
+    /// Makes the log's file longer if need be.
     fn extend(&self, runway: &mut Runway) -> Result<(), Trouble> {
-        let log = self.bytes();
-        if log == 0 {
-            return Ok(());
+        match self.bytes() {
+            0 => Ok(()),
+            log => self.extended(runway.extend(log, &self.over)),
         }
-        let length = match runway.extend(log, &self.over) {
+    }
+
+    /// Notes what came of it. If it cannot be done commits take longer, and that is all; but a fault of the disk in this
+    /// file is one of the log.
+    fn extended(&self, length: std::io::Result<u64>) -> Result<(), Trouble> {
+        let length = match length {
             Ok(length) => length,
-            Err(error) if runway::is_harmless(&error) => {
-                tracing::debug!(%error, "the log's file was not made longer in advance");
-                u64::MAX
+            Err(error) if runway::is_fault(&error) => {
+                return Err(Trouble::Fatal(format!("the log cannot be made longer: {error}")));
             }
             Err(error) => {
-                return Err(Trouble::Fatal(format!("the log cannot be made longer: {error}")));
+                tracing::debug!(%error, "the log's file was not made longer in advance");
+                u64::MAX
             }
         };
         self.length.store(length, Ordering::Relaxed);
@@ -187,4 +191,41 @@ fn checkpoint(db: &Connection) -> Result<u32, Trouble> {
     let copied = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(2))?;
     failpoint::pass("checkpoint.after")?;
     Ok(u32::try_from(copied).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Error;
+
+    fn with_a_log() -> Shared {
+        let shared = Shared::default();
+        shared.note(10);
+        shared
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_made_longer_is_not_asked_for_at_each_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut runway = Runway::of(&folder.path().join("some.db"), 0);
+        let shared = with_a_log();
+        assert!(shared.needs_runway());
+        shared.extend(&mut runway).unwrap(); // there is no file
+        assert!(!shared.needs_runway());
+        // The next look finds it.
+        std::fs::write(folder.path().join("some.db-wal"), [7]).unwrap();
+        shared.extend(&mut runway).unwrap();
+        assert!(!shared.needs_runway());
+        shared.note(1_000);
+        assert!(shared.needs_runway(), "it has the length that it has");
+    }
+
+    #[test]
+    fn a_fault_of_the_disk_is_final_and_nothing_else_is() {
+        let told = |number| with_a_log().extended(Err(Error::from_raw_os_error(number)));
+        assert!(matches!(told(5), Err(Trouble::Fatal(_))), "EIO");
+        for harmless in [24, 27, 28, 30, 122] {
+            told(harmless).unwrap(); // EMFILE, EFBIG, ENOSPC, EROFS, EDQUOT
+        }
+    }
 }

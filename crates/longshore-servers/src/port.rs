@@ -62,7 +62,7 @@ fn quiet(said: Option<String>) -> Range<u16> {
 mod tests {
     use super::{FIRST, USUAL_END, free_port, quiet, until_free};
     use std::net::TcpListener;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn none_is_given_twice_and_none_is_of_those_that_connections_get() {
@@ -88,13 +88,11 @@ mod tests {
     fn one_that_is_held_is_waited_for() {
         let port = free_port().unwrap();
         let held = TcpListener::bind(("127.0.0.1", port)).unwrap();
-        let why = until_free(&[port], Duration::from_millis(50)).unwrap_err();
-        assert!(why.contains(&port.to_string()), "{why}");
-        let later = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(50));
-            drop(held);
-        });
-        until_free(&[port], Duration::from_secs(10)).unwrap();
-        later.join().unwrap();
+        let (patience, began) = (Duration::from_millis(50), Instant::now());
+        let why = until_free(&[port], patience).unwrap_err();
+        assert!(began.elapsed() >= patience && why.contains(&port.to_string()), "{why}");
+        let waits = std::thread::spawn(move || until_free(&[port], Duration::from_secs(10)));
+        drop(held);
+        waits.join().unwrap().unwrap();
     }
 }
