@@ -13,6 +13,7 @@ pub mod bucket;
 pub mod clock;
 pub mod event;
 pub mod failpoint;
+mod identity;
 pub mod name;
 pub mod outcome;
 pub mod queue;

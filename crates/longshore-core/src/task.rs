@@ -4,6 +4,7 @@
 //! the promise, [`Task`] is what is read back.
 
 use crate::attempt::TaskError;
+pub use crate::identity::TaskId;
 use crate::readiness::{BlockedBy, DEFAULT_PRIORITY, OnParentFailure};
 use crate::retry::DEFAULT_MAX_ATTEMPTS;
 use crate::{Event, KindName, QueueName, Span, State, TenantName, Timestamp, Token};
@@ -12,40 +13,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The identity of a task: a UUID, made by the server as version 7 unless the client brings one.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(transparent)]
-pub struct TaskId(pub uuid::Uuid);
-
-impl TaskId {
-    /// Makes a new id; later ones sort after earlier ones of this process.
-    pub fn fresh() -> Self {
-        Self(uuid::Uuid::now_v7())
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl std::str::FromStr for TaskId {
-    type Err = uuid::Error;
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        text.parse().map(Self)
-    }
-}
-
-/// A task's place in the order of accepting; unique within a store, never reused.
+/// A task's place in the order of accepting; unique within a store. Some stores lay a task at the place that its id
+/// [carries](TaskId::place): they say nothing of the order within a moment of what different servers accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Seq(pub i64);
 

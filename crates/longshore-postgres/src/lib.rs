@@ -23,6 +23,7 @@ mod gates;
 mod groups;
 mod holds;
 mod hub;
+mod index;
 mod inside;
 mod jobs;
 mod lines;

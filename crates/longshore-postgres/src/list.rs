@@ -1,7 +1,7 @@
 //! Lists: newest first, page by page, in bounded time.
 //!
-//! A list goes down from the newest in steps. Where an index leads to the wanted states, steps are
-//! large; where it does not, the counters tell when everything is found. When the time is up it
+//! A list goes down from the newest in steps, which begin small and grow. Where an index leads to the wanted states, it counts
+//! those alone; where it does not, the counters tell when everything is found. When the time is up it
 //! answers with what it has, and where to go on. What is stored as JSON is narrowed by the database as text,
 //! and judged here: so a row that cannot be read does not spoil the list.
 
@@ -17,11 +17,8 @@ use tokio_postgres::types::ToSql;
 /// How long a list looks for more before it answers with what it has.
 const SEARCH: Duration = Duration::from_millis(800);
 
-/// Places that one step looks at when no index helps.
-const STEP: i64 = 20_000;
-
-/// Places that one step looks at when an index helps.
-const LONGEST_STEP: i64 = 160_000;
+/// Tasks that a step looks at, the first one and a later one.
+const STEP: (i64, i64) = (256, 20_000);
 
 /// Reads a page, all of it at one moment.
 pub(crate) async fn page(
@@ -78,21 +75,24 @@ impl<'a> Search<'a> {
         let limit = self.filter.limit;
         let mut below = self.filter.before.map_or(i64::MAX, |seq| seq.0);
         let all = if self.filter.before.is_none() { self.count().await? } else { usize::MAX };
-        let mut step = STEP;
+        let mut step = STEP.0;
         let mut found: Vec<TaskRow> = Vec::new();
         let mut page = Page::default();
         // One more than asked for tells whether there is another page.
         while found.len() <= limit && found.len() < all {
-            let Some(top) = self.top(below).await? else { break };
-            let floor = top.saturating_sub(step);
+            let floor = self.floor(below, step).await?;
             let wanted = limit + 1 - found.len();
             let rows = self.between(floor, below, wanted).await?;
-            below =
-                if rows.len() < wanted { floor } else { rows.last().map_or(floor, |row| row.seq) };
+            let is_last = floor.is_none() && rows.len() < wanted;
+            below = match rows.last() {
+                Some(row) if rows.len() == wanted => row.seq,
+                _ => floor.unwrap_or(i64::MIN),
+            };
             found.extend(rows.into_iter().filter(|row| self.fits(row)));
-            if self.is_indexed() {
-                step = (step * 8).min(LONGEST_STEP);
+            if is_last {
+                break;
             }
+            step = (step * 8).min(STEP.1);
             if found.len() <= limit && began.elapsed() > SEARCH {
                 page.next = Some(Seq(below));
                 break;
@@ -137,34 +137,42 @@ impl<'a> Search<'a> {
         !self.states.is_empty() && !self.states.iter().any(plain)
     }
 
-    /// Returns the newest place below which there is anything to look at.
-    async fn top(&self, below: i64) -> Result<Option<i64>, Trouble> {
-        let mut top = None;
-        let conditions: Vec<String> = if self.is_indexed() {
-            self.states.iter().map(|state| format!(" AND state = {}", *state as u8)).collect()
-        } else {
-            vec![String::new()]
-        };
-        for condition in conditions {
-            let sql = format!("SELECT max(seq) + 1 FROM tasks WHERE seq < $1{condition}");
-            let rows = self.link.query(&sql, &[&below]).await?;
-            top = top.max(rows.first().map_or(Ok(None), |row| row.try_get(0))?);
+    /// Returns the place down to which a step of so many tasks goes; nothing if there are not so many.
+    async fn floor(&self, below: i64, step: i64) -> Result<Option<i64>, Trouble> {
+        let counted = if self.is_indexed() { self.conditions() } else { vec![String::new()] };
+        let mut floor = None;
+        for condition in counted {
+            let sql = format!(
+                "SELECT seq FROM tasks WHERE seq < $1{condition} ORDER BY seq DESC OFFSET $2 LIMIT 1"
+            );
+            let rows = self.link.query(&sql, &[&below, &step]).await?;
+            floor = floor.max(rows.first().map(|row| row.try_get(0)).transpose()?);
         }
-        Ok(top)
+        Ok(floor)
     }
 
-    /// Reads at most `limit` of what may fit in `floor..below`, newest first.
-    async fn between(&self, floor: i64, below: i64, limit: usize) -> Result<Vec<TaskRow>, Trouble> {
-        let conditions: Vec<String> = match self.states.as_slice() {
+    /// The wanted states; one after the other where an index leads to each.
+    fn conditions(&self) -> Vec<String> {
+        match self.states.as_slice() {
             [] => vec![String::new()],
             states if self.is_indexed() => {
                 states.iter().map(|state| format!(" AND state = {}", *state as u8)).collect()
             }
             states => vec![format!(" AND state IN ({})", numbers(states))],
-        };
+        }
+    }
+
+    /// Reads at most `limit` of what may fit in `floor..below`, newest first.
+    async fn between(
+        &self,
+        floor: Option<i64>,
+        below: i64,
+        limit: usize,
+    ) -> Result<Vec<TaskRow>, Trouble> {
+        let floor = floor.unwrap_or(i64::MIN);
         let limit_sql = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut found = Vec::new();
-        for condition in &conditions {
+        for condition in self.conditions() {
             let mut sql =
                 format!("SELECT {LISTED} FROM tasks WHERE seq >= $1 AND seq < $2{condition}");
             let mut values: Vec<&(dyn ToSql + Sync)> = vec![&floor, &below, &limit_sql];

@@ -12,6 +12,7 @@ use crate::{schema, signal};
 use longshore_core::failpoint;
 use longshore_core::task::Durability;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -59,13 +60,8 @@ async fn begin(
     handle: tokio::runtime::Handle,
 ) -> Result<Arc<Engine>, OpenError> {
     let place = address.shown.clone();
-    let late = || OpenError::Unreachable {
-        place: place.clone(),
-        why: format!("no answer within {PATIENCE:?}"),
-    };
     let name = options.name.clone();
-    let signed = tokio::time::timeout(PATIENCE, sign_in(&options, &address));
-    let ((epoch, signed), durability) = signed.await.map_err(|_| late())??;
+    let ((epoch, signed), durability) = sign_in_patiently(&options, &address).await?;
     let base = Base::new(address.schema.clone(), options.clock.clone(), durability, epoch);
     let links = Links::new(address, options.connections);
     let engine = Arc::new(Engine::new(
@@ -90,10 +86,30 @@ async fn begin(
     Ok(engine)
 }
 
+/// Signs in, unless there is no answer in time; a large schema takes longer to be brought up.
+async fn sign_in_patiently(
+    options: &Options,
+    address: &Address,
+) -> Result<((i32, Instant), Durability), OpenError> {
+    let migrates = AtomicBool::new(false);
+    let mut signing = std::pin::pin!(sign_in(options, address, &migrates));
+    loop {
+        match tokio::time::timeout(PATIENCE, &mut signing).await {
+            Ok(signed) => return signed,
+            Err(_) if migrates.load(Ordering::Relaxed) => {}
+            Err(_) => {
+                let why = format!("no answer within {PATIENCE:?}");
+                return Err(OpenError::Unreachable { place: address.shown.clone(), why });
+            }
+        }
+    }
+}
+
 /// Prepares the schema and takes an epoch, over a connection that is closed afterwards.
 async fn sign_in(
     options: &Options,
     address: &Address,
+    migrates: &AtomicBool,
 ) -> Result<((i32, Instant), Durability), OpenError> {
     let failed = |error: tokio_postgres::Error| OpenError::of(&address.shown, &error);
     let broken = |error: failpoint::Injected| OpenError::Unfit {
@@ -103,7 +119,8 @@ async fn sign_in(
     let (mut client, connection) =
         address.config.connect(address.tls.clone()).await.map_err(failed)?;
     let driver = tokio::spawn(connection);
-    schema::prepare(&mut client, address).await?;
+    schema::prepare(&mut client, address, migrates).await?;
+    migrates.store(false, Ordering::Relaxed);
     failpoint::pass("boot.migrated").map_err(broken)?;
     client
         .batch_execute(&format!(

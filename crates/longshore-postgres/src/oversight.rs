@@ -1,6 +1,7 @@
 //! What operators have set, how many tasks there are, and how long they wait.
 
 use crate::error::Trouble;
+use crate::index::{line_number, sort_number};
 use crate::links::Link;
 use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::readiness::ready_at;
@@ -92,14 +93,25 @@ pub(crate) async fn counters(link: &Link) -> Result<Vec<Count>, Trouble> {
 pub(crate) async fn ages(link: &Link) -> Result<Vec<QueueAge>, Trouble> {
     let rows = link
         .query(
-            "SELECT line.tenant, line.queue, line.n, head.rank, head.priority
-             FROM (SELECT tenant, queue, kind, state, sum(n)::int8 AS n FROM counts WHERE state IN (8, 9)
-                   GROUP BY tenant, queue, kind, state HAVING sum(n) > 0) AS line
-             CROSS JOIN LATERAL (
-                 SELECT rank, priority FROM tasks
-                 WHERE queue = line.queue AND kind = line.kind AND tenant = line.tenant
-                   AND ready = line.state - 7 AND ready > 0
-                 ORDER BY rank, seq LIMIT 1) AS head",
+            concat!(
+                "SELECT line.tenant, line.queue, line.n, head.rank, head.priority
+                 FROM (SELECT tenant, queue, kind, (state - 7)::int2 AS ready, sum(n)::int8 AS n FROM counts
+                       WHERE state IN (8, 9) GROUP BY tenant, queue, kind, state HAVING sum(n) > 0) AS line
+                 CROSS JOIN LATERAL (
+                     SELECT rank, priority FROM tasks
+                     WHERE ",
+                sort_number!("queue", "kind"),
+                " = ",
+                sort_number!("line.queue", "line.kind"),
+                " AND ",
+                line_number!("tenant", "ready"),
+                " = ",
+                line_number!("line.tenant", "line.ready"),
+                "
+                       AND ready > 0 AND queue = line.queue AND kind = line.kind AND tenant = line.tenant
+                       AND ready = line.ready
+                     ORDER BY rank, seq LIMIT 1) AS head"
+            ),
             &[],
         )
         .await?;

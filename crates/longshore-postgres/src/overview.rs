@@ -4,6 +4,7 @@
 
 use crate::engine::Engine;
 use crate::error::Trouble;
+use crate::index::is_ready;
 use crate::links::Link;
 use crate::oversight::{kind, note_control, queue, tenant};
 use crate::survey::{Survey, length, look};
@@ -31,7 +32,9 @@ UNION ALL SELECT 9::int2, (SELECT min(due) FROM tasks WHERE due IS NOT NULL),
 UNION ALL (SELECT DISTINCT 10::int2, NULL::int8, NULL::int8, NULL::int8, NULL::int8, NULL::int8, NULL::int8,
     wanted.queue, NULL::text, NULL::text
     FROM unnest($2::text[], $3::text[]) AS wanted(queue, kind)
-    WHERE EXISTS (SELECT 1 FROM tasks WHERE tasks.queue = wanted.queue AND tasks.kind = wanted.kind AND ready > 0))"
+    WHERE ",
+    is_ready!("wanted.queue", "wanted.kind"),
+    ")"
 );
 
 /// Asks, and wakes those for whom there is something.

@@ -109,9 +109,10 @@ pub(crate) async fn sign_in(
         .query_one(
             "WITH epoch AS MATERIALIZED (SELECT nextval('epochs')::int4 AS number),
              tokens AS MATERIALIZED (SELECT setval('tokens', number::int8 << 40) FROM epoch),
-             signed AS (INSERT INTO instances(epoch, name, opened_at, lasts) SELECT number, $1, $2, $3 FROM epoch)
+             signed AS (INSERT INTO instances(epoch, name, opened_at, lasts, version)
+                        SELECT number, $1, $2, $3, $4 FROM epoch)
              SELECT number FROM epoch, tokens",
-            &[&name, &now, &lasts],
+            &[&name, &now, &lasts, &schema::VERSION],
         )
         .await?;
     let epoch = row.try_get(0)?;

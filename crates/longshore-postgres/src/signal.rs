@@ -7,6 +7,7 @@
 use crate::engine::Engine;
 use crate::error::told;
 use crate::hub::{ALL, STIRRED};
+use crate::index::is_ready;
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,9 +130,10 @@ async fn look_around(engine: &Engine) {
     let found = tokio::time::timeout(PAUSE, async {
         let link = engine.links.read().await?;
         link.query(
-            "SELECT DISTINCT wanted.queue FROM unnest($1::text[], $2::text[]) AS wanted(queue, kind)
-             WHERE EXISTS (SELECT 1 FROM tasks WHERE tasks.queue = wanted.queue AND tasks.kind = wanted.kind
-                           AND ready > 0)",
+            concat!(
+                "SELECT DISTINCT wanted.queue FROM unnest($1::text[], $2::text[]) AS wanted(queue, kind) WHERE ",
+                is_ready!("wanted.queue", "wanted.kind")
+            ),
             &[&queues, &kinds],
         )
         .await

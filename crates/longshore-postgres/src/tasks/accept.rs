@@ -9,12 +9,14 @@ use super::sort::Sort;
 use super::spec::Spec;
 use crate::base::Base;
 use crate::error::Trouble;
+use crate::index::{own_place, own_places, place_of, places_of};
 use longshore_core::readiness::{ParentEnded, Readiness, parent_ended, rank, readiness};
 use longshore_core::rescue::{Crashes, Runs};
 use longshore_core::store::Refused;
 use longshore_core::task::{Accepted, AcceptedHow};
 use longshore_core::{NewTask, State, TaskId, Timestamp};
 use std::collections::HashMap;
+use tokio_postgres::types::ToSql;
 
 /// What the parents of a new task say.
 #[derive(Debug, Default)]
@@ -40,6 +42,15 @@ pub(super) fn accepted(task: &NewTask, now: Timestamp, base: &Base, state: State
         others: Vec::new(),
     }
 }
+
+/// Writes a row; none if the id, or the place that is asked for, is taken.
+const INSERT: &str = "
+INSERT INTO tasks(seq, lane_place, id, tenant, queue, kind, state, ready, rank, due, blocked, expires_at, priority,
+    max_attempts, created_at, run_at, finished_at, timeout, total_timeout, expires_in, order_key, open_parents,
+    on_parent_failure, group_id, spec, reason, payload)
+VALUES (coalesce($27, next_place()), CASE WHEN $1 THEN nextval('task_seq') END, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+    $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
+ON CONFLICT DO NOTHING RETURNING seq";
 
 impl Desk<'_> {
     /// Judges and accepts one task, whose names are [locked](Desk::lock_accepts).
@@ -117,7 +128,7 @@ impl Desk<'_> {
     }
 
     async fn id_is_taken(&self, id: TaskId) -> Result<bool, Trouble> {
-        self.exists("SELECT 1 FROM tasks WHERE id = $1", &[&id.0]).await
+        self.exists(place_of!(), &[&id.0, &own_place(id)]).await
     }
 
     /// Looks at the parents, and locks them: none ends before the child is tied to it.
@@ -126,11 +137,15 @@ impl Desk<'_> {
         if task.after.is_empty() {
             return Ok(Ok(parents));
         }
-        let ids: Vec<uuid::Uuid> = task.after.iter().map(|id| id.0).collect();
+        let (ids, places) = own_places(&task.after);
         let rows = self
             .rows(
-                "SELECT id, seq, state FROM tasks WHERE id = ANY($1) AND tenant = $2 ORDER BY seq FOR UPDATE",
-                &[&ids, &task.tenant.as_str()],
+                concat!(
+                    "SELECT id, seq, state FROM tasks WHERE seq IN (",
+                    places_of!(),
+                    ") AND tenant = $3 ORDER BY seq FOR UPDATE"
+                ),
+                &[&ids, &places, &task.tenant.as_str()],
             )
             .await?;
         let mut found = HashMap::new();
@@ -165,45 +180,44 @@ impl Desk<'_> {
     ) -> Result<Option<State>, Trouble> {
         let mut row = self.row_of(task, sort, &parents).await?;
         let number = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
-        let inserted = self
-            .row(
-                "INSERT INTO tasks(seq, lane_place, id, tenant, queue, kind, state, ready, rank, due, blocked,
-                     expires_at, priority, max_attempts, created_at, run_at, finished_at, timeout, total_timeout,
-                     expires_in, order_key, open_parents, on_parent_failure, group_id, spec, reason, payload)
-                 SELECT next.seq, CASE WHEN $1 THEN next.seq END, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-                     $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26
-                 FROM (SELECT nextval('task_seq') AS seq) AS next
-                 ON CONFLICT (id) DO NOTHING RETURNING seq",
-                &[
-                    &row.lane_place.is_some(),
-                    &row.id.0,
-                    &sort.tenant.as_str(),
-                    &sort.queue.as_str(),
-                    &sort.kind.as_str(),
-                    &(row.state as i16),
-                    &i16::from(row.ready),
-                    &row.rank,
-                    &row.due,
-                    &i16::from(row.blocked),
-                    &row.expires_at,
-                    &i16::from(row.priority),
-                    &number(row.max_attempts),
-                    &row.created_at,
-                    &row.run_at,
-                    &row.finished_at,
-                    &row.timeout,
-                    &row.total_timeout,
-                    &row.expires_in,
-                    &row.order_key,
-                    &number(row.open_parents),
-                    &i16::from(row.on_parent_failure),
-                    &row.group,
-                    &row.spec,
-                    &row.reason,
-                    &task.payload.as_bytes(),
-                ],
-            )
-            .await?;
+        let mut place = own_place(task.id);
+        let inserted = loop {
+            let values: [&(dyn ToSql + Sync); 27] = [
+                &row.lane_place.is_some(),
+                &row.id.0,
+                &sort.tenant.as_str(),
+                &sort.queue.as_str(),
+                &sort.kind.as_str(),
+                &(row.state as i16),
+                &i16::from(row.ready),
+                &row.rank,
+                &row.due,
+                &i16::from(row.blocked),
+                &row.expires_at,
+                &i16::from(row.priority),
+                &number(row.max_attempts),
+                &row.created_at,
+                &row.run_at,
+                &row.finished_at,
+                &row.timeout,
+                &row.total_timeout,
+                &row.expires_in,
+                &row.order_key,
+                &number(row.open_parents),
+                &i16::from(row.on_parent_failure),
+                &row.group,
+                &row.spec,
+                &row.reason,
+                &task.payload.as_bytes(),
+                &place,
+            ];
+            let inserted = self.row(INSERT, &values).await?;
+            // Another task may lie where the id leads.
+            if inserted.is_some() || place.is_none() || self.id_is_taken(task.id).await? {
+                break inserted;
+            }
+            place = None;
+        };
         let Some(inserted) = inserted else { return Ok(None) };
         row.seq = inserted.try_get(0)?;
         self.marks.count(sort, row.state as u8, 1);

@@ -5,6 +5,7 @@ use super::row::TaskRow;
 use super::spec::{HoldSpec, Spec};
 use crate::audit;
 use crate::error::Trouble;
+use crate::index::{own_places, places_of};
 use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::rescue::Crashes;
 use longshore_core::state::Cause;
@@ -183,11 +184,15 @@ impl Desk<'_> {
         if parents.is_empty() {
             return Ok(0);
         }
-        let ids: Vec<uuid::Uuid> = parents.iter().map(|id| id.0).collect();
+        let (ids, places) = own_places(&parents);
         let rows = self
             .rows(
-                "SELECT seq, state FROM tasks WHERE id = ANY($1) ORDER BY seq FOR UPDATE",
-                &[&ids],
+                concat!(
+                    "SELECT seq, state FROM tasks WHERE seq IN (",
+                    places_of!(),
+                    ") ORDER BY seq FOR UPDATE"
+                ),
+                &[&ids, &places],
             )
             .await?;
         let mut open = Vec::new();

@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::row::{TaskRow, read_error};
 use crate::error::Trouble;
+use crate::index::{own_place, place_of};
 use crate::links::Link;
 use longshore_core::attempt::AttemptOutcome;
 use longshore_core::{Attempt, State, TaskId, TenantName, Timestamp, Token};
@@ -54,11 +55,13 @@ pub(crate) async fn read_attempts(
 ) -> Result<Option<Vec<Attempt>>, Trouble> {
     let rows = link
         .query(
-            "SELECT t.run, t.attempt, t.token, t.worker, t.started_at, t.finished_at, t.state, t.openings,
+            concat!(
+                "SELECT t.run, t.attempt, t.token, t.worker, t.started_at, t.finished_at, t.state, t.openings,
                     a.run, a.attempt, a.token, a.worker, a.started_at, a.ended_at, a.outcome, a.error, a.next_at
              FROM tasks t LEFT JOIN attempts a ON a.seq = t.seq
-             WHERE t.id = $1 AND t.tenant = $2 ORDER BY a.token",
-            &[&id.0, &tenant.as_str()],
+             WHERE t.seq = (", place_of!(), ") AND t.tenant = $3 ORDER BY a.token"
+            ),
+            &[&id.0, &own_place(id), &tenant.as_str()],
         )
         .await?;
     let Some(task) = rows.first() else { return Ok(None) };

@@ -9,6 +9,7 @@ use super::marks::Marks;
 use super::sort::Sort;
 use super::spec::Spec;
 use crate::error::Trouble;
+use crate::index::{line_number, sort_number};
 use crate::lines::{LineName, Look};
 use crate::links::Link;
 use longshore_core::readiness::ready_at;
@@ -74,7 +75,8 @@ impl Taker {
 /// Hands out what the lines in `start` have, best rank first, and counts it: 2 is running, 8 and 9 are ready.
 macro_rules! hand_out {
     () => {
-        "
+        concat!(
+            "
 free AS MATERIALIZED (
     SELECT kind, tenant, ready, rank, ($3 AND ready = 2 AND NOT kind = ANY($4::text[])) AS alone
     FROM start
@@ -88,8 +90,10 @@ free AS MATERIALIZED (
     FROM free
     CROSS JOIN LATERAL (
         SELECT seq, rank, state, ready FROM tasks
-        WHERE queue = $1 AND kind = free.kind AND tenant = free.tenant AND ready = free.ready AND ready > 0
-          AND rank >= free.rank
+        WHERE ", sort_number!("queue", "kind"), " = ", sort_number!("$1", "free.kind"), "
+          AND ", line_number!("tenant", "ready"), " = ", line_number!("free.tenant", "free.ready"), "
+          AND ready > 0 AND rank >= free.rank
+          AND queue = $1 AND kind = free.kind AND tenant = free.tenant AND ready = free.ready
         ORDER BY rank, seq
         LIMIT CASE WHEN NOT free.alone THEN $6::int8
               WHEN $5 AND NOT EXISTS (SELECT 1 FROM tasks WHERE state = 2 AND instance = $7 AND runs = 1) THEN 1
@@ -122,6 +126,7 @@ free AS MATERIALIZED (
         VALUES (-sort.n, sort.state), (sort.n, 2::int2), (-sort.n, (7 + sort.ready)::int2)) AS line(n, state)
 )
 SELECT * FROM leased"
+        )
     };
 }
 
@@ -142,15 +147,35 @@ WITH RECURSIVE start(kind, tenant, ready, rank) AS (
     SELECT wanted.kind, first.tenant, first.ready, first.rank
     FROM (SELECT w COLLATE \"C\" AS kind FROM unnest($2::text[]) AS w) AS wanted
     CROSS JOIN LATERAL (
-        SELECT tenant, ready, rank FROM tasks WHERE queue = $1 AND kind = wanted.kind AND ready > 0
-        ORDER BY tenant, ready, rank, seq LIMIT 1) AS first
+        SELECT tenant, ready, rank FROM tasks
+        WHERE ",
+    sort_number!("queue", "kind"),
+    " = ",
+    sort_number!("$1", "wanted.kind"),
+    "
+          AND ready > 0 AND queue = $1 AND kind = wanted.kind
+        ORDER BY ",
+    line_number!("tenant", "ready"),
+    ", rank, seq LIMIT 1) AS first
   UNION ALL
     SELECT start.kind, next.tenant, next.ready, next.rank
     FROM start
     CROSS JOIN LATERAL (
         SELECT tenant, ready, rank FROM tasks
-        WHERE queue = $1 AND kind = start.kind AND ready > 0 AND (tenant, ready) > (start.tenant, start.ready)
-        ORDER BY tenant, ready, rank, seq LIMIT 1) AS next
+        WHERE ",
+    sort_number!("queue", "kind"),
+    " = ",
+    sort_number!("$1", "start.kind"),
+    "
+          AND ready > 0 AND ",
+    line_number!("tenant", "ready"),
+    " > ",
+    line_number!("start.tenant", "start.ready"),
+    "
+          AND queue = $1 AND kind = start.kind
+        ORDER BY ",
+    line_number!("tenant", "ready"),
+    ", rank, seq LIMIT 1) AS next
 ), ",
     hand_out!(),
     "

@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::row::TaskRow;
 use crate::error::Trouble;
+use crate::index::sort_number;
 use crate::oversight::queue;
 use longshore_core::store::MarkRef;
 use tokio_postgres::Row;
@@ -78,8 +79,18 @@ impl Desk<'_> {
         )
         .await?;
         self.execute(
-            "INSERT INTO outbox(seq, queue, relayed)
-             SELECT seq, queue, false FROM tasks WHERE queue = $1 AND ready > 0",
+            concat!(
+                "INSERT INTO outbox(seq, queue, relayed)
+                 SELECT seq, queue, false
+                 FROM (SELECT kind FROM counts WHERE queue = $1 AND state IN (8, 9)
+                       GROUP BY kind HAVING sum(n) > 0) AS counted
+                 JOIN tasks ON ",
+                sort_number!("queue", "tasks.kind"),
+                " = ",
+                sort_number!("$1", "counted.kind"),
+                "
+                   AND ready > 0 AND queue = $1 AND tasks.kind = counted.kind"
+            ),
             &[&queue],
         )
         .await?;

@@ -2,6 +2,7 @@
 
 use super::spec::Spec;
 use crate::error::Trouble;
+use crate::index::{line_number, sort_number};
 use crate::links::Link;
 use crate::oversight::{kind, tenant};
 use longshore_core::store::{Carried, MarkRef, Marked, Outbox, Relay};
@@ -9,18 +10,13 @@ use longshore_core::task::Seq;
 use longshore_core::{QueueName, TaskId};
 use tokio_postgres::Row;
 
-/// Lines are found by jumping from one to the next, as a claim does. $2 is the window of each kind, $3 how many are
-/// wanted. Rows without an id say how many of a kind the broker has.
-const OUTBOX: &str = "
-WITH RECURSIVE line(kind, tenant, ready) AS (
-    (SELECT kind, tenant, ready FROM tasks WHERE queue = $1 AND ready > 0
-     ORDER BY kind, tenant, ready LIMIT 1)
-  UNION ALL
-    SELECT next.kind, next.tenant, next.ready FROM line
-    CROSS JOIN LATERAL (
-        SELECT kind, tenant, ready FROM tasks
-        WHERE queue = $1 AND ready > 0 AND (kind, tenant, ready) > (line.kind, line.tenant, line.ready)
-        ORDER BY kind, tenant, ready LIMIT 1) AS next
+/// $2 is the window of each kind, $3 how many are wanted. The counters say which lines there are. Rows without an id say how
+/// many of a kind the broker has.
+const OUTBOX: &str = concat!(
+    "
+WITH line AS MATERIALIZED (
+    SELECT kind, tenant, (state - 7)::int2 AS ready FROM counts WHERE queue = $1 AND state IN (8, 9)
+    GROUP BY kind, tenant, state HAVING sum(n) > 0
 ), used AS MATERIALIZED (
     SELECT t.kind, count(*) AS n FROM outbox o JOIN tasks t USING (seq)
     WHERE o.queue = $1 AND o.relayed GROUP BY t.kind
@@ -38,7 +34,17 @@ WITH RECURSIVE line(kind, tenant, ready) AS (
     FROM free
     CROSS JOIN LATERAL (
         SELECT tasks.seq, rank, id, openings, spec FROM tasks
-        WHERE tasks.queue = $1 AND kind = free.kind AND tenant = free.tenant AND ready = free.ready AND ready > 0
+        WHERE ",
+    sort_number!("tasks.queue", "kind"),
+    " = ",
+    sort_number!("$1", "free.kind"),
+    "
+          AND ",
+    line_number!("tenant", "ready"),
+    " = ",
+    line_number!("free.tenant", "free.ready"),
+    "
+          AND ready > 0 AND tasks.queue = $1 AND kind = free.kind AND tenant = free.tenant AND ready = free.ready
           AND EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = tasks.seq AND NOT outbox.relayed OFFSET 0)
         ORDER BY rank, tasks.seq LIMIT free.room) AS best
 ), picked AS (
@@ -47,7 +53,8 @@ WITH RECURSIVE line(kind, tenant, ready) AS (
 )
 SELECT seq, rank, id, openings, spec, kind, tenant FROM picked
 UNION ALL SELECT n, NULL, NULL, NULL, NULL, kind, NULL FROM used
-ORDER BY 2, 1";
+ORDER BY 2, 1"
+);
 
 const CARRIED: &str = "
 SELECT o.seq, t.openings, t.kind FROM outbox o JOIN tasks t USING (seq)

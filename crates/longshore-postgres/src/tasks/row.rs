@@ -4,6 +4,7 @@ use super::desk::Desk;
 use super::sort::Sort;
 use super::spec::Spec;
 use crate::error::Trouble;
+use crate::index::{own_place, place_of};
 use crate::links::Link;
 use longshore_core::attempt::TaskError;
 use longshore_core::readiness::BlockedBy;
@@ -203,7 +204,7 @@ impl Desk<'_> {
 
     /// Loads a row by its id, and locks it and its lane.
     pub(crate) async fn load_by_id(&mut self, id: TaskId) -> Result<Option<TaskRow>, Trouble> {
-        let Some(row) = self.row("SELECT seq FROM tasks WHERE id = $1", &[&id.0]).await? else {
+        let Some(row) = self.row(place_of!(), &[&id.0, &own_place(id)]).await? else {
             return Ok(None);
         };
         let seq = row.try_get(0)?;
@@ -256,12 +257,13 @@ impl Desk<'_> {
 
     /// Reads a whole task, bodies included.
     pub(super) async fn whole(&self, id: TaskId) -> Result<Option<Task>, Trouble> {
-        let row = self.row(WHOLE, &[&id.0]).await?;
+        let row = self.row(WHOLE, &[&id.0, &own_place(id)]).await?;
         row.as_ref().map(|row| whole(row, self.base.durability)).transpose()
     }
 }
 
-const WHOLE: &str = concat!("SELECT ", columns!(), ", payload, result FROM tasks WHERE id = $1");
+const WHOLE: &str =
+    concat!("SELECT ", columns!(), ", payload, result FROM tasks WHERE seq = (", place_of!(), ")");
 
 fn whole(row: &Row, durability: Durability) -> Result<Task, Trouble> {
     let mut task = TaskRow::read(row)?.into_task(durability);
@@ -277,7 +279,7 @@ pub(crate) async fn read_task(
     id: TaskId,
     durability: Durability,
 ) -> Result<Option<Task>, Trouble> {
-    let rows = link.query(WHOLE, &[&id.0]).await?;
+    let rows = link.query(WHOLE, &[&id.0, &own_place(id)]).await?;
     rows.first().map(|row| whole(row, durability)).transpose()
 }
 

@@ -46,6 +46,8 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     inside::texts_with_a_nul_are_taken,
     opening::a_schema_of_a_later_version_is_refused,
     opening::a_table_of_somebody_else_is_left_alone,
+    opening::a_schema_is_brought_up_beside_its_servers_and_settled_when_they_are_gone,
+    opening::a_schema_that_was_just_brought_up_can_still_be_served_by_the_program_before,
     opening::a_schema_of_version_1_is_brought_up_beside_its_servers,
     opening::two_servers_make_the_schema_at_the_same_time,
 ], needs: postgres::startable, [

@@ -4,7 +4,8 @@ use crate::bench::{
     claim_inside, connect, fresh_url, job, open, request, submit, with_fresh_schema,
 };
 use longshore_conformance::postgres::PostgresServer;
-use longshore_core::store::{Hold, Lifecycle, Work};
+use longshore_core::store::{Hold, Intake, Lifecycle, Refused, TaskQuery, Work};
+use longshore_core::{NewTask, TaskId, Valid};
 use longshore_postgres::{OpenError, Options, PostgresStore};
 
 async fn error(url: &str) -> OpenError {
@@ -83,25 +84,121 @@ pub(crate) async fn two_servers_make_the_schema_at_the_same_time() {
     second.condition().await.expect("it serves");
 }
 
+/// A schema as programs before version 4 left it, with one of them open, and a task that it has accepted.
+async fn schema_of_version_3(url: &str) -> tokio_postgres::Client {
+    let database = connect(url).await;
+    let (_, schema) = url.split_once("schema=").expect("a schema");
+    let steps = [
+        include_str!("../../migrations/0001.sql"),
+        include_str!("../../migrations/0002.sql"),
+        include_str!("../../migrations/0003.sql"),
+    ]
+    .concat();
+    database
+        .batch_execute(&format!(
+            "CREATE SCHEMA {schema}; CREATE TABLE format(version integer NOT NULL, oldest integer NOT NULL);
+             INSERT INTO format VALUES (3, 1); {steps};
+             INSERT INTO instances(epoch, opened_at, lasts) SELECT nextval('epochs'), 0, 600000"
+        ))
+        .await
+        .expect("the schema of version 3");
+    database
+}
+
+/// Accepts a task as a program of version 3 does.
+async fn submit_as_version_3(database: &tokio_postgres::Client) -> TaskId {
+    let id = TaskId(uuid::Uuid::now_v7());
+    database
+        .execute(
+            "WITH new AS (
+                 INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, priority, max_attempts, created_at,
+                     run_at, timeout, payload)
+                 VALUES (nextval('task_seq'), $1, 'default', 'default', 'job', 1, 1, 0, 4, 4, 0, 0, 1000, 'null')
+                 ON CONFLICT (id) DO NOTHING RETURNING 1)
+             INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+             SELECT 1, 404, state, 'default', 'default', 'job' FROM (VALUES (1::int2), (8::int2)) AS s(state)",
+            &[&id.0],
+        )
+        .await
+        .expect("it answers");
+    id
+}
+
+async fn format_of(database: &tokio_postgres::Client) -> (i32, i32) {
+    let format = database.query_one("SELECT version, oldest FROM format", &[]).await;
+    let format = format.expect("it answers");
+    (format.get(0), format.get(1))
+}
+
+async fn indexes_of(database: &tokio_postgres::Client) -> Vec<String> {
+    let names = database
+        .query(
+            "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema AND tablename = 'tasks'
+               AND indexname IN ('tasks_id', 'tasks_ready', 'tasks_apart', 'tasks_lines') ORDER BY 1",
+            &[],
+        )
+        .await;
+    names.expect("it answers").iter().map(|row| row.get(0)).collect()
+}
+
+pub(crate) async fn a_schema_is_brought_up_beside_its_servers_and_settled_when_they_are_gone() {
+    let url = fresh_url();
+    let database = schema_of_version_3(&url).await;
+    let old = submit_as_version_3(&database).await;
+    let new = open(&url).await;
+    assert_eq!(format_of(&database).await, (4, 1));
+    let between = submit_as_version_3(&database).await;
+    let fresh = submit(&new, job()).await;
+    for id in [old, between, fresh] {
+        let found = new.get(job().tenant, id).await.expect("it answers").expect("it is there");
+        assert_eq!(found.id, id);
+        // What an older program asks: an index leads it there.
+        let found = database.query("SELECT 1 FROM tasks WHERE id = $1", &[&id.0]).await;
+        assert_eq!(found.expect("it answers").len(), 1);
+        let again = vec![Valid::vouch(NewTask { id, id_is_chosen: true, ..job() })];
+        let refused = new.accept(again).await.expect("accept answers").remove(0);
+        assert_eq!(refused.unwrap_err(), Refused::IdTaken { existing: id });
+    }
+    assert_eq!(claim_inside(&new, 9).await.len(), 3);
+    new.close().await.expect("closed");
+    // Nothing is taken from a program that is open.
+    let new = open(&url).await;
+    assert_eq!(format_of(&database).await, (4, 1));
+    assert_eq!(indexes_of(&database).await.len(), 4);
+    new.close().await.expect("closed");
+    database.execute("DELETE FROM instances WHERE version IS NULL", &[]).await.expect("it left");
+    let new = open(&url).await;
+    assert_eq!(format_of(&database).await, (4, 4));
+    assert_eq!(indexes_of(&database).await, ["tasks_apart", "tasks_lines"]);
+    assert!(new.get(job().tenant, old).await.expect("it answers").is_some());
+}
+
+pub(crate) async fn a_schema_that_was_just_brought_up_can_still_be_served_by_the_program_before() {
+    let url = fresh_url();
+    let database = schema_of_version_3(&url).await;
+    database.execute("DELETE FROM instances", &[]).await.expect("it had ended");
+    open(&url).await.close().await.expect("closed");
+    assert_eq!(format_of(&database).await, (4, 1));
+    open(&url).await.close().await.expect("closed");
+    assert_eq!(format_of(&database).await, (4, 4));
+}
+
 pub(crate) async fn a_schema_of_version_1_is_brought_up_beside_its_servers() {
     let url = fresh_url();
-    let old = open(&url).await;
-    submit(&old, job()).await;
-    let database = connect(&url).await;
+    let database = schema_of_version_3(&url).await;
     database
         .batch_execute(
             "DROP TABLE rates; DROP INDEX outbox_relayed; UPDATE format SET version = 1, oldest = 1",
         )
         .await
         .expect("as version 1 had left it");
+    submit_as_version_3(&database).await;
     let new = open(&url).await;
-    let format = database.query_one("SELECT version, oldest FROM format", &[]).await;
-    let format = format.expect("it answers");
-    assert_eq!((format.get::<_, i32>(0), format.get::<_, i32>(1)), (3, 1));
+    assert_eq!(format_of(&database).await, (4, 1));
     let mut claim = request(5, Hold::Process);
     claim.wants[0].rate = Some("1/h".parse().expect("a rate"));
     assert_eq!(new.claim(claim.clone()).await.expect("claim answers").len(), 1);
-    submit(&old, job()).await;
+    submit_as_version_3(&database).await;
     assert_eq!(new.claim(claim).await.expect("claim answers").len(), 0, "one an hour");
-    assert_eq!(claim_inside(&old, 5).await.len(), 1);
+    assert_eq!(claim_inside(&new, 5).await.len(), 1);
 }
