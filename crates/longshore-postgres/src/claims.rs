@@ -6,7 +6,7 @@ use crate::error::Trouble;
 use crate::jobs::{RecordAll, SetAside};
 use crate::lines::Look;
 use crate::links::Link;
-use crate::tasks::{After, Claimed, Taker, claim_want, lowest, note_claimed};
+use crate::tasks::{After, Claimed, Taker, claim_want};
 use longshore_core::store::{Claim, Hold, LeaseRef, Leased, StoreError, Want};
 use longshore_core::{QueueName, failpoint};
 use std::sync::Arc;
@@ -240,7 +240,7 @@ impl Engine {
             (None, None) => None,
             _ => Some(Bound::look(&link, want, base, now).await?),
         };
-        let found = match &bound {
+        let mut found = match &bound {
             None => {
                 phase.commits();
                 Some(claim_want(&link, &taker, slots, now, &look, true).await?)
@@ -251,22 +251,19 @@ impl Engine {
             },
         };
         let (queue, kinds) = (&taker.queue, &taker.kinds);
-        let rows = match (found, &look) {
-            (None, Look::At(_)) => Vec::new(),
-            (None, Look::All(_)) => {
-                self.hub.lines.doubt(queue); // nobody has looked
-                Vec::new()
-            }
-            (Some(found), Look::At(_)) => found.rows,
+        match (&mut found, &look) {
+            (None, Look::All(_)) => self.hub.lines.doubt(queue), // nobody has looked
             (Some(found), Look::All(number)) => {
-                self.hub.lines.seen(queue, kinds, *number, found.lines, asked.elapsed());
-                found.rows
+                let lines = std::mem::take(&mut found.lines);
+                self.hub.lines.seen(queue, kinds, *number, lines, asked.elapsed());
             }
-        };
+            (_, Look::At(_)) => {}
+        }
+        let found = found.unwrap_or_default();
         let mut after = After::default();
-        let claimed = note_claimed(&rows, now, held_since, &mut after)?;
+        let claimed = found.read(now, held_since, &mut after)?;
         if let Some(bound) = &mut bound {
-            if rows.is_empty() {
+            if found.rows.is_empty() {
                 self.shut_gate(want, bound, tick);
                 give_up(link).await;
                 return Ok(Claimed::default());
@@ -275,13 +272,13 @@ impl Engine {
             bound.take(claimed.0.len());
             self.commit_bound(phase, &link, want, bound).await?;
             self.shut_gate(want, bound, tick);
-        } else if !rows.is_empty() {
+        } else if !found.rows.is_empty() {
             let applied = failpoint::pass("store.claim_applied");
             applied.map_err(|injected| Trouble::Unknown(injected.to_string()))?; // committed already
         }
         link.cleanse();
         if let Look::At(lines) = &look {
-            let lowest = lowest(&rows)?;
+            let lowest = found.lowest()?;
             for (line, start) in lines {
                 if let Some(rank) = lowest.get(line) {
                     self.hub.lines.served(queue, kinds, line, *start, *rank);

@@ -7,10 +7,11 @@
 use crate::engine::Engine;
 use crate::error::Trouble;
 use crate::jobs::RecordAll;
-use longshore_core::store::{LeaseRef, Leased};
+use crate::tasks::{Marks, Sort};
+use longshore_core::store::{Ending, LeaseRef, Leased};
 use longshore_core::task::Seq;
-use longshore_core::{TaskId, Token};
-use std::collections::HashSet;
+use longshore_core::{State, TaskId, Token};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What is held for as long as this process lives.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
-    tokens: Mutex<HashSet<i64>>,
+    tokens: Mutex<HashMap<i64, Sort>>,
     /// Held by claims until what they were handed is noted.
     claims: RwLock<()>,
     /// Somebody asks already, or is about to.
@@ -35,14 +36,31 @@ impl Holds {
         self.claims.read().await
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashSet<i64>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Sort>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes what was handed out to be held by this process.
     pub(crate) fn note(&self, leased: &[Leased]) {
         let held = leased.iter().filter(|task| task.expires_at.is_none());
-        self.lock().extend(held.map(|task| task.lease.token.number()));
+        self.lock().extend(held.map(|task| (task.lease.token.number(), Sort::of_leased(task))));
+    }
+
+    /// What ends change of the counters, if this process holds all of these tasks and they succeed.
+    pub(crate) fn successes(&self, ends: &[&Ending]) -> Option<Marks> {
+        let held = self.lock();
+        let sort_of = |end: &&Ending| held.get(&end.lease.token.number());
+        let mut marks = Marks::default();
+        for run in ends.chunk_by(|a, b| sort_of(a) == sort_of(b)) {
+            let sort = sort_of(&run[0])?;
+            let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+            let results = run.iter().filter_map(|end| end.result.as_ref());
+            let bytes = results.map(|result| result.as_bytes().len()).sum();
+            marks.count(sort, State::Running as u8, -signed(run.len()));
+            marks.count(sort, State::Success as u8, signed(run.len()));
+            marks.weigh(sort, State::Success as u8, signed(bytes));
+        }
+        Some(marks)
     }
 
     /// Forgets what has ended.
@@ -106,7 +124,7 @@ impl Engine {
         let mut strays = Vec::new();
         for row in &rows {
             let token: i64 = row.try_get(2)?;
-            if !known.contains(&token) {
+            if !known.contains_key(&token) {
                 let (seq, id) = (Seq(row.try_get(0)?), TaskId(row.try_get(1)?));
                 strays.push(LeaseRef { id, seq, token: Token::from_number(token) });
             }

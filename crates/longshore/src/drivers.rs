@@ -172,19 +172,19 @@ pub(crate) fn open_broker(
     }
 }
 
+#[cfg(feature = "postgres")]
+#[doc(hidden)]
+pub use longshore_postgres::Raw as ByHand;
+
 /// Makes a queue as somebody would write it by hand, to measure against, and connections to it.
 #[cfg(feature = "postgres")]
 #[doc(hidden)]
-pub async fn by_hand(
-    url: &str,
-    connections: usize,
-    size: usize,
-) -> Result<Vec<longshore_postgres::Raw>, Error> {
+pub async fn by_hand(url: &str, connections: usize, size: usize) -> Result<Vec<ByHand>, Error> {
     let failed = |error: longshore_postgres::OpenError| Error::Open(error.into());
-    longshore_postgres::Raw::make(url).await.map_err(failed)?;
+    ByHand::make(url).await.map_err(failed)?;
     let mut all = Vec::new();
     for _ in 0..connections {
-        all.push(longshore_postgres::Raw::connect(url, size).await.map_err(failed)?);
+        all.push(ByHand::connect(url, size).await.map_err(failed)?);
     }
     Ok(all)
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use hdrhistogram::Histogram;
 use longshore::core::store::{Claim, Ending, Hold, Recorded, Store, StoreError, Want};
 use longshore::core::{KindName, NewTask, Payload, QueueName, Valid, Verdict};
-use longshore::drivers;
+use longshore::drivers::{self, ByHand};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,9 +18,12 @@ use std::time::{Duration, Instant};
 pub(crate) struct StoreAlone {
     #[command(flatten)]
     place: Place,
-    /// How many tasks.
-    #[arg(long, default_value_t = 200_000)]
+    /// How many tasks in each round.
+    #[arg(long, default_value_t = 100_000)]
     number: u64,
+    /// Rounds, in each of which the store and the loops by hand take turns.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
     /// Tasks in each request.
     #[arg(long, default_value_t = 100)]
     batch: usize,
@@ -55,19 +58,32 @@ impl StoreAlone {
     async fn measure(&self) -> Result<(), Failure> {
         let scratch = self.place.make()?;
         let store = drivers::open(scratch.url()).await?;
-        let accept = self.accept(&store).await?;
-        let lives = self.claim_and_record(&store).await?;
         let raw = match &self.place.store {
-            Some(_) => Some(self.by_hand(scratch.url()).await?),
+            Some(_) => {
+                Some(Arc::new(drivers::by_hand(scratch.url(), self.callers, self.size).await?))
+            }
             None => None,
         };
+        let (mut accepts, mut lives) = (Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            let accepted = self.accept(&store).await?;
+            let inserted = match &raw {
+                Some(raw) => Some(self.insert(raw).await?),
+                None => None,
+            };
+            accepts.push(Round { ours: accepted, raw: inserted });
+            let recorded = self.claim_and_record(&store).await?;
+            let ended = match &raw {
+                Some(raw) => Some(self.claim_and_end(raw).await?),
+                None => None,
+            };
+            lives.push(Round { ours: recorded, raw: ended });
+        }
         store.close().await.map_err(failed)?;
         drop(store);
         scratch.clear().await?;
-        let (inserts, ends) =
-            raw.map_or((None, None), |(inserts, ends)| (Some(inserts), Some(ends)));
-        self.print("accept", &accept, inserts.as_ref());
-        self.print("claim and record", &lives, ends.as_ref());
+        self.print("accept", &accepts);
+        self.print("claim and record", &lives);
         Ok(())
     }
 
@@ -134,29 +150,27 @@ impl StoreAlone {
         .await
     }
 
-    async fn by_hand(&self, url: &str) -> Result<(Done, Done), Failure> {
-        let raw = Arc::new(drivers::by_hand(url, self.callers, self.size).await?);
+    async fn insert(&self, raw: &Arc<Vec<ByHand>>) -> Result<Done, Failure> {
+        self.drive(|caller| {
+            let (raw, batch) = (raw.clone(), self.batch);
+            async move {
+                let inserted = raw[caller].insert(batch).await;
+                inserted.map(|()| batch).map_err(|error| Failure::Bench(error.to_string()))
+            }
+        })
+        .await
+    }
+
+    async fn claim_and_end(&self, raw: &Arc<Vec<ByHand>>) -> Result<Done, Failure> {
         let most = i64::try_from(self.batch).unwrap_or(i64::MAX);
-        let bad = |error: String| Failure::Bench(error);
-        let inserts = self
-            .drive(|caller| {
-                let (raw, batch) = (raw.clone(), self.batch);
-                async move {
-                    let inserted = raw[caller].insert(batch).await;
-                    inserted.map(|()| batch).map_err(|error| bad(error.to_string()))
-                }
-            })
-            .await?;
-        let ends = self
-            .drive(|caller| {
-                let raw = raw.clone();
-                async move {
-                    let ended = raw[caller].claim_and_end(most).await;
-                    ended.map_err(|error| bad(error.to_string()))
-                }
-            })
-            .await?;
-        Ok((inserts, ends))
+        self.drive(|caller| {
+            let raw = raw.clone();
+            async move {
+                let ended = raw[caller].claim_and_end(most).await;
+                ended.map_err(|error| Failure::Bench(error.to_string()))
+            }
+        })
+        .await
     }
 
     /// Lets the callers do `one` again and again until it has come to `number` together.
@@ -191,30 +205,56 @@ impl StoreAlone {
         Ok(Done { rate: all.load(Ordering::Relaxed) as f64 / took.as_secs_f64(), times })
     }
 
-    fn print(&self, what: &str, ours: &Done, raw: Option<&Done>) {
-        let ms = |done: &Done, at| done.times.value_at_quantile(at) as f64 / 1e3;
-        let ratio = raw.map(|raw| ours.rate / raw.rate);
+    fn print(&self, what: &str, rounds: &[Round]) {
+        let mut times = histogram();
+        for round in rounds {
+            let _ = times.add(&round.ours.times); // all have the same bounds
+        }
+        let ms = |at| times.value_at_quantile(at) as f64 / 1e3;
+        let rate = median(rounds.iter().map(|round| round.ours.rate)).unwrap_or(0.0);
+        let by_hand = median(rounds.iter().filter_map(|round| Some(round.raw.as_ref()?.rate)));
+        let ratios: Vec<f64> = rounds.iter().filter_map(Round::ratio).collect();
+        let ratio = median(ratios.iter().copied());
         if self.json {
             let told = serde_json::json!({
-                "what": what, "batch": self.batch, "callers": self.callers, "rate": ours.rate,
-                "p50": ms(ours, 0.5), "p99": ms(ours, 0.99), "by_hand": raw.map(|raw| raw.rate), "ratio": ratio,
+                "what": what, "batch": self.batch, "callers": self.callers, "rate": rate,
+                "p50": ms(0.5), "p99": ms(0.99), "by_hand": by_hand, "ratio": ratio, "ratios": ratios,
             });
             anstream::println!("{told}");
             return;
         }
         anstream::println!(
-            "{what}: {:.0}/s  ({} at a time, {} callers)\n  ms a batch p50 {:.2}  p99 {:.2}",
-            ours.rate,
+            "{what}: {rate:.0}/s  ({} at a time, {} callers)\n  ms a batch p50 {:.2}  p99 {:.2}",
             self.batch,
             self.callers,
-            ms(ours, 0.5),
-            ms(ours, 0.99)
+            ms(0.5),
+            ms(0.99)
         );
-        if let (Some(raw), Some(ratio)) = (raw, ratio) {
-            let rate = raw.rate;
-            anstream::println!("  {ratio:.2} of loops written by hand: {rate:.0}/s");
+        if let (Some(by_hand), Some(ratio)) = (by_hand, ratio) {
+            let ratios: Vec<String> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
+            let ratios = ratios.join(" ");
+            anstream::println!("  {ratio:.2} of loops written by hand: {by_hand:.0}/s  ({ratios})");
         }
     }
+}
+
+/// The store, and the loops by hand right after it.
+struct Round {
+    ours: Done,
+    raw: Option<Done>,
+}
+
+impl Round {
+    fn ratio(&self) -> Option<f64> {
+        Some(self.ours.rate / self.raw.as_ref()?.rate)
+    }
+}
+
+/// The middle one; of two the lower.
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied()
 }
 
 fn queue() -> Result<QueueName, Failure> {

@@ -4,21 +4,15 @@
 //! the next in the index of the ready, so that neither a million tasks of a kind that nobody wants nor a
 //! million of one that is paused are ever looked at.
 
-use super::desk::{After, Note};
-use super::marks::Marks;
+use super::handed::line_of;
 use super::sort::Sort;
-use super::spec::Spec;
 use crate::error::Trouble;
 use crate::index::{line_number, sort_number};
 use crate::lines::{LineName, Look};
 use crate::links::Link;
-use longshore_core::readiness::ready_at;
+use longshore_core::Timestamp;
 use longshore_core::rescue::Runs;
-use longshore_core::store::{Hold, LeaseRef, Leased, Want};
-use longshore_core::task::Seq;
-use longshore_core::{Payload, State, TaskId, Timestamp, Token};
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use longshore_core::store::{Hold, Want};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -69,6 +63,20 @@ impl Taker {
     /// Whether suspects have to be told apart.
     pub(crate) fn runs_inside(&self) -> bool {
         self.inside
+    }
+
+    /// Whether it may have what is in this line, and nothing there has to run isolated.
+    fn may_have_plainly(&self, line: &LineName) -> bool {
+        line.ready == 1 && self.tenant.as_ref().is_none_or(|tenant| *tenant == line.tenant)
+    }
+
+    /// Where what is in such a line runs.
+    fn runs_plainly(&self, line: &LineName) -> Runs {
+        if self.inside && !self.outside.contains(&line.kind) {
+            Runs::default()
+        } else {
+            Runs::Outside
+        }
     }
 }
 
@@ -140,6 +148,49 @@ WITH start AS (
     hand_out!()
 );
 
+/// As [`CLAIM`] for one line that need not run isolated, as most claims are. What is known of the line is left out of the rows,
+/// and they are found again by where they lie: nobody moves what is locked.
+const CLAIM_LINE: &str = concat!(
+    "
+WITH leased AS (
+    UPDATE tasks SET state = 2, ready = 0, token = head.token, worker = $6,
+        lease = CASE WHEN $7 THEN coalesce($8::int8, timeout + 10000) END,
+        instance = CASE WHEN NOT $7 THEN $9::int4 END, renewals = 0, runs = $10, started_at = $11,
+        began_at = coalesce(began_at, $11), openings = openings + 1, expires_at = NULL, progress = NULL
+    FROM (
+        SELECT lies, was, nextval('tokens') AS token
+        FROM (
+            SELECT ctid AS lies, state AS was FROM tasks
+            WHERE ",
+    sort_number!("queue", "kind"),
+    " = ",
+    sort_number!("$1", "$2"),
+    "
+              AND ",
+    line_number!("tenant", "ready"),
+    " = ",
+    line_number!("$3", "1"),
+    "
+              AND ready > 0 AND rank >= $4 AND queue = $1 AND kind = $2 AND tenant = $3 AND ready = 1
+              AND NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $1)
+              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 0 AND name = $1)
+              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 1 AND name = $2)
+              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 2 AND name = $3)
+            ORDER BY rank, seq LIMIT $5 FOR UPDATE SKIP LOCKED) AS first
+        ) AS head
+    WHERE tasks.ctid = head.lies
+    RETURNING seq, id, NULL::text AS tenant, NULL::text AS queue, NULL::text AS kind, payload, spec, run, attempt, openings,
+        max_attempts, timeout, total_timeout, CASE WHEN total_timeout IS NOT NULL THEN began_at END AS began_at, created_at,
+        rank, priority, order_key IS NOT NULL AS in_lane, tasks.token, NULL::int2 AS runs, lease, was, NULL::int2 AS ready
+), counted AS (
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+    SELECT line.n, 0, line.state, $3, $1, $2
+    FROM (SELECT was, count(*) AS n FROM leased GROUP BY was) AS before
+    CROSS JOIN LATERAL (VALUES (-n, was), (n, 2::int2), (-n, 8::int2)) AS line(n, state)
+)
+SELECT * FROM leased"
+);
+
 /// Looks for all lines first, and tells which there are: rows without a place.
 const LOOK_AND_CLAIM: &str = concat!(
     "
@@ -186,10 +237,12 @@ FROM start"
 );
 
 /// What a claim found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Found {
     /// Tasks that it has now.
     pub(crate) rows: Vec<Row>,
+    /// Whose they are, if rows do not say so: all of one line.
+    pub(crate) of: Option<(LineName, Sort)>,
     /// All lines, and the first rank in each; only from a look at all of them.
     pub(crate) lines: Vec<(LineName, i64)>,
 }
@@ -229,6 +282,28 @@ pub(crate) async fn claim_want(
         }
         Look::At(known) => known,
     };
+    if let [(line, start)] = known.as_slice()
+        && taker.may_have_plainly(line)
+    {
+        let of = (line.clone(), Sort::named(&line.tenant, &taker.queue, &line.kind)?);
+        let runs = i16::from(taker.runs_plainly(line).number());
+        let values: [&(dyn ToSql + Sync); 11] = [
+            &taker.queue,
+            &line.kind,
+            &line.tenant,
+            &start.rank,
+            &slots,
+            &taker.worker,
+            &taker.timed,
+            &taker.lasts,
+            &taker.epoch,
+            &runs,
+            &now.0,
+        ];
+        let statement = link.prepared(CLAIM_LINE).await?;
+        let rows = link.client().query(&statement, &values).await.map_err(failed)?;
+        return Ok(Found { rows, of: Some(of), lines: Vec::new() });
+    }
     let kinds: Vec<&str> = known.iter().map(|(line, _)| line.kind.as_str()).collect();
     let tenants: Vec<&str> = known.iter().map(|(line, _)| line.tenant.as_str()).collect();
     let ready: Vec<i16> = known.iter().map(|(line, _)| line.ready).collect();
@@ -238,12 +313,12 @@ pub(crate) async fn claim_want(
     values.extend(lines);
     let statement = link.prepared(CLAIM).await?;
     let rows = link.client().query(&statement, &values).await.map_err(failed)?;
-    Ok(Found { rows, lines: Vec::new() })
+    Ok(Found { rows, of: None, lines: Vec::new() })
 }
 
 /// Tells lines from tasks.
 fn found(all: Vec<Row>) -> Result<Found, Trouble> {
-    let mut found = Found { rows: Vec::with_capacity(all.len()), lines: Vec::new() };
+    let mut found = Found { rows: Vec::with_capacity(all.len()), of: None, lines: Vec::new() };
     for row in all {
         if row.try_get::<_, Option<i64>>(0)?.is_some() {
             found.rows.push(row);
@@ -252,118 +327,4 @@ fn found(all: Vec<Row>) -> Result<Found, Trouble> {
         }
     }
     Ok(found)
-}
-
-/// The line that a row was taken from, or stands for.
-pub(crate) fn line_of(row: &Row) -> Result<LineName, Trouble> {
-    Ok(LineName { kind: row.try_get(4)?, tenant: row.try_get(2)?, ready: row.try_get(22)? })
-}
-
-/// The lowest rank that was handed out of each line.
-pub(crate) fn lowest(rows: &[Row]) -> Result<HashMap<LineName, i64>, Trouble> {
-    let mut lowest = HashMap::new();
-    for row in rows {
-        let rank: Option<i64> = row.try_get(15)?;
-        let rank = rank.unwrap_or(i64::MIN);
-        let least = lowest.entry(line_of(row)?).or_insert(rank);
-        *least = rank.min(*least);
-    }
-    Ok(lowest)
-}
-
-/// What a claim gave out, and what of it is damaged.
-pub(crate) type Claimed = (Vec<Leased>, Vec<LeaseRef>);
-
-/// Counts what was handed out.
-pub(super) fn count_claimed(rows: &[Row], marks: &mut Marks) -> Result<(), Trouble> {
-    for row in rows {
-        let sort = Sort::read(row, 2)?;
-        let (state, ready): (i16, i16) = (row.try_get(21)?, row.try_get(22)?);
-        marks.count(&sort, u8::try_from(state).unwrap_or(1), -1);
-        marks.count(&sort, State::Running as u8, 1);
-        marks.count_ready(&sort, u8::try_from(ready).unwrap_or(1), -1);
-    }
-    Ok(())
-}
-
-/// Reads what was handed out, best rank first, and notes it. Its leases last from `held_since` on.
-pub(crate) fn note_claimed(
-    rows: &[Row],
-    now: Timestamp,
-    held_since: Instant,
-    after: &mut After,
-) -> Result<Claimed, Trouble> {
-    let mut leased = Vec::with_capacity(rows.len());
-    let mut damaged = Vec::new();
-    for row in rows {
-        let sort = Sort::read(row, 2)?;
-        match read_leased(row, sort, now, held_since)? {
-            Some(task) => {
-                if task.expires_at.is_some() {
-                    let held = (task.lease.seq.0, task.lease.token.number());
-                    after.notes.push(Note::Leased { held, renewals: 0 });
-                }
-                leased.push(task);
-            }
-            None => damaged.push(lease_of(row)?),
-        }
-    }
-    // Tokens were given in the order of ranks.
-    leased.sort_unstable_by_key(|leased| leased.lease.token);
-    Ok((leased, damaged))
-}
-
-fn lease_of(row: &Row) -> Result<LeaseRef, Trouble> {
-    Ok(LeaseRef {
-        id: TaskId(row.try_get(1)?),
-        seq: Seq(row.try_get(0)?),
-        token: Token::from_number(row.try_get(18)?),
-    })
-}
-
-fn read_leased(
-    row: &Row,
-    sort: Sort,
-    now: Timestamp,
-    held_since: Instant,
-) -> Result<Option<Leased>, Trouble> {
-    let Ok(payload) = Payload::from_bytes(row.try_get::<_, Vec<u8>>(5)?) else {
-        return Ok(None);
-    };
-    let spec = match row.try_get::<_, Option<&str>>(6)? {
-        None => Spec::default(),
-        spec => Spec::read(spec),
-    };
-    let number =
-        |place| -> Result<u32, Trouble> { Ok(row.try_get::<_, i32>(place)?.max(0).unsigned_abs()) };
-    let length = |millis: i64| Duration::from_millis(millis.max(0).unsigned_abs());
-    let began = Timestamp(row.try_get(13)?);
-    let priority = u8::try_from(row.try_get::<_, i16>(16)?).unwrap_or(0);
-    let rank: Option<i64> = row.try_get(15)?;
-    let runs = u8::try_from(row.try_get::<_, i16>(19)?).ok().and_then(Runs::from_number);
-    let lease: Option<i64> = row.try_get(20)?;
-    Ok(Some(Leased {
-        lease: lease_of(row)?,
-        kind: sort.kind,
-        queue: sort.queue,
-        tenant: sort.tenant,
-        payload,
-        headers: spec.headers,
-        traceparent: spec.traceparent,
-        run: number(7)?,
-        attempt: number(8)?,
-        openings: number(9)?,
-        max_attempts: number(10)?,
-        timeout: super::row::span(row.try_get(11)?),
-        total_left: row
-            .try_get::<_, Option<i64>>(12)?
-            .map(|total| length(total).saturating_sub(now.since(began))),
-        created_at: Timestamp(row.try_get(14)?),
-        ready_at: rank.map_or(now, |rank| ready_at(rank, priority)),
-        started_at: now,
-        expires_at: lease.map(|lease| now.after(length(lease))),
-        handed_out: held_since,
-        isolated: runs == Some(Runs::Isolated),
-        in_lane: row.try_get(17)?,
-    }))
 }

@@ -1,7 +1,8 @@
 //! Opening tasks that a broker carried, and setting aside what is damaged.
 
-use super::claim::{BEYOND_TIMEOUT, count_claimed, note_claimed};
+use super::claim::BEYOND_TIMEOUT;
 use super::desk::{Desk, millis, text};
+use super::handed::{count_claimed, read_claimed};
 use super::locks::Locked;
 use crate::bounds::{self, Bound, SPEND};
 use crate::error::Trouble;
@@ -104,7 +105,7 @@ impl Desk<'_> {
         self.unmark(row.seq).await?;
         self.after.room.insert(row.sort.queue.clone());
         count_claimed(&opened, &mut self.marks)?;
-        match note_claimed(&opened, self.now, self.began, &mut self.after)? {
+        match read_claimed(&opened, None, self.now, self.began, &mut self.after)? {
             (mut leased, damaged) if damaged.is_empty() => {
                 Ok(leased.pop().map_or(Opened::Over, |leased| Opened::Leased(Box::new(leased))))
             }

@@ -3,6 +3,7 @@
 use super::attempts::Entry;
 use super::desk::{Desk, Line, millis, text};
 use super::end::Before;
+use super::marks::Columns as MarkColumns;
 use super::row::TaskRow;
 use crate::error::Trouble;
 use crate::links::Link;
@@ -12,12 +13,15 @@ use longshore_core::state::Cause;
 use longshore_core::store::{Ending, Recorded};
 use longshore_core::{Event, QueueName, State, Timestamp, Verdict};
 use std::collections::HashSet;
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-/// One statement that is a transaction: what succeeds at its first opening, and nobody looks at.
+/// What succeeds at its first opening, and nobody looks at.
 /// `state + 0`, so that rows are found by their places and never by what is held: that would be compared
 /// with each end.
-const SUCCEED: &str = "
+macro_rules! succeed {
+    () => {
+        "
 WITH ended AS (
     UPDATE tasks SET state = 4, finished_at = $1, result = e.result, lease = NULL, instance = NULL, runs = 0
     FROM (SELECT unnest($2::int8[]) AS seq, unnest($3::int8[]) AS token, unnest($4::uuid[]) AS id,
@@ -25,45 +29,116 @@ WITH ended AS (
     WHERE tasks.seq = e.seq AND tasks.token = e.token AND tasks.id = e.id AND tasks.state + 0 = 2
       AND tasks.openings = 1 AND tasks.order_key IS NULL AND tasks.cancel_grace IS NULL AND NOT tasks.has_children
     RETURNING tasks.seq, tasks.tenant, tasks.queue, tasks.kind, coalesce(octet_length(tasks.result), 0) AS bytes
-), counted AS (
-    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+)"
+    };
+}
+
+/// What they change of the counters.
+macro_rules! counted {
+    () => {
+        "
     SELECT line.n, line.bytes, line.state, tenant, queue, kind
     FROM (SELECT tenant, queue, kind, count(*) AS n, sum(bytes)::int8 AS bytes FROM ended
           GROUP BY tenant, queue, kind) AS sort
-    CROSS JOIN LATERAL (VALUES (-sort.n, 0, 2::int2), (sort.n, sort.bytes, 4::int2)) AS line(n, bytes, state)
+    CROSS JOIN LATERAL (VALUES (-sort.n, 0, 2::int2), (sort.n, sort.bytes, 4::int2)) AS line(n, bytes, state)"
+    };
+}
+
+/// One statement that is a transaction.
+const SUCCEED: &str = concat!(
+    succeed!(),
+    ", counted AS (
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)",
+    counted!(),
+    "
 )
-SELECT seq, queue FROM ended";
+SELECT seq, queue FROM ended"
+);
+
+/// As [`SUCCEED`] for $6 tasks of which it is known what they change of the counters if all of them succeed, as they mostly do:
+/// nothing is added up then, and there is one row without a place.
+const ALL_SUCCEED: &str = concat!(
+    succeed!(),
+    ", whole AS MATERIALIZED (
+    SELECT count(*) = $6::int8 AS is_whole FROM ended
+), counted AS (
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+    SELECT * FROM unnest($7::int8[], $8::int8[], $9::int2[], $10::text[], $11::text[], $12::text[])
+    WHERE (SELECT is_whole FROM whole)
+    UNION ALL
+    SELECT * FROM (",
+    counted!(),
+    ") AS some_of_them
+    WHERE NOT (SELECT is_whole FROM whole)
+)
+SELECT NULL::int8 AS seq, NULL::text AS queue FROM whole WHERE is_whole
+UNION ALL SELECT seq, queue FROM ended WHERE NOT (SELECT is_whole FROM whole)"
+);
 
 /// Whether an end may be a plain one; the row has the last word.
 pub(crate) fn is_plain(end: &Ending) -> bool {
     end.verdict == Verdict::Complete && end.then.is_empty()
 }
 
-/// Records successes by one statement, which commits itself. Returns the places of those that were plain, and
-/// the queues that have room again.
+/// What was recorded: the places of those that were plain, and the queues that have room again.
+pub(crate) type Succeeded = (HashSet<i64>, HashSet<QueueName>);
+
+/// Records successes by one statement, which commits itself. `known` is what they change of the counters, if that is known.
 pub(crate) async fn plain_successes(
     link: &Link,
     now: Timestamp,
     ends: &[&Ending],
-) -> Result<(HashSet<i64>, HashSet<QueueName>), Trouble> {
-    succeed_at_once(Line::Ours(link), now, ends, true).await
+    known: Option<&MarkColumns>,
+) -> Result<Succeeded, Trouble> {
+    let line = Line::Ours(link);
+    let columns = EndColumns::of(ends);
+    let rows = match known {
+        None => line.query(SUCCEED, &columns.values(&now.0), true).await?,
+        Some(known) => {
+            let count = i64::try_from(ends.len()).unwrap_or(i64::MAX);
+            let mut values = columns.values(&now.0).to_vec();
+            values.push(&count);
+            values.extend(known.values());
+            line.query(ALL_SUCCEED, &values, true).await?
+        }
+    };
+    match (&rows[..], known) {
+        ([row], Some(known)) if row.try_get::<_, Option<i64>>(0)?.is_none() => {
+            let queues = known.queues.iter().filter_map(|queue| QueueName::new(queue).ok());
+            Ok((columns.seqs.into_iter().collect(), queues.collect()))
+        }
+        _ => succeeded(&rows),
+    }
 }
 
-async fn succeed_at_once(
-    line: Line<'_>,
-    now: Timestamp,
-    ends: &[&Ending],
-    commits: bool,
-) -> Result<(HashSet<i64>, HashSet<QueueName>), Trouble> {
-    let seqs: Vec<i64> = ends.iter().map(|end| end.lease.seq.0).collect();
-    let tokens: Vec<i64> = ends.iter().map(|end| end.lease.token.number()).collect();
-    let ids: Vec<uuid::Uuid> = ends.iter().map(|end| end.lease.id.0).collect();
-    let results: Vec<Option<&[u8]>> =
-        ends.iter().map(|end| end.result.as_ref().map(|result| result.as_bytes())).collect();
-    let values: [&(dyn ToSql + Sync); 5] = [&now.0, &seqs, &tokens, &ids, &results];
-    let rows = line.query(SUCCEED, &values, commits).await?;
+#[derive(Default)]
+struct EndColumns<'e> {
+    seqs: Vec<i64>,
+    tokens: Vec<i64>,
+    ids: Vec<uuid::Uuid>,
+    results: Vec<Option<&'e [u8]>>,
+}
+
+impl<'e> EndColumns<'e> {
+    fn of(ends: &[&'e Ending]) -> Self {
+        let mut columns = Self::default();
+        for end in ends {
+            columns.seqs.push(end.lease.seq.0);
+            columns.tokens.push(end.lease.token.number());
+            columns.ids.push(end.lease.id.0);
+            columns.results.push(end.result.as_ref().map(|result| result.as_bytes()));
+        }
+        columns
+    }
+
+    fn values(&self, now: &'e i64) -> [&(dyn ToSql + Sync); 5] {
+        [now, &self.seqs, &self.tokens, &self.ids, &self.results]
+    }
+}
+
+fn succeeded(rows: &[Row]) -> Result<Succeeded, Trouble> {
     let (mut done, mut queues) = (HashSet::with_capacity(rows.len()), HashSet::new());
-    for row in &rows {
+    for row in rows {
         done.insert(row.try_get(0)?);
         let queue: &str = row.try_get(1)?;
         if !queues.contains(queue) {
@@ -110,7 +185,9 @@ impl Desk<'_> {
         let plain = plain_ones(ends);
         if plain.len() > 1 {
             let asked: Vec<&Ending> = plain.iter().map(|i| ends[*i]).collect();
-            let (done, queues) = succeed_at_once(self.line, self.now, &asked, false).await?;
+            let columns = EndColumns::of(&asked);
+            let rows = self.line.query(SUCCEED, &columns.values(&self.now.0), false).await?;
+            let (done, queues) = succeeded(&rows)?;
             self.after.room.extend(queues);
             for i in plain.into_iter().filter(|i| done.contains(&ends[*i].lease.seq.0)) {
                 answers[i] = Some(applied(State::Success, self.now, None));
