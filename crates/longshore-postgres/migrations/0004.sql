@@ -30,6 +30,9 @@ CREATE INDEX tasks_lines ON tasks(
     hashtextextended(kind, hashtext(queue)::bigint), hashtextextended(tenant, ready::bigint), rank, seq
 ) WHERE ready > 0;
 
+-- A claim writes the next version of a row somewhere else anyhow, so new pages are filled.
+ALTER TABLE tasks SET (fillfactor = 100);
+
 -- As before, but for the place.
 CREATE OR REPLACE FUNCTION submit(
     kind text,

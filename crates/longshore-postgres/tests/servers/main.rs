@@ -11,6 +11,7 @@ mod opening;
 mod outage;
 mod overview;
 mod pair;
+mod places;
 mod strays;
 
 use longshore_conformance::postgres;
@@ -44,6 +45,10 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     inside::an_end_is_kept_with_the_transaction,
     inside::a_function_submits_from_any_language,
     inside::texts_with_a_nul_are_taken,
+    places::the_database_reads_the_place_of_an_id_as_we_do,
+    places::of_two_tasks_whose_ids_lead_to_one_place_both_are_found,
+    places::a_child_finds_parents_that_lie_apart,
+    places::the_function_submits_beside_a_task_at_the_same_place,
     opening::a_schema_of_a_later_version_is_refused,
     opening::a_table_of_somebody_else_is_left_alone,
     opening::a_schema_is_brought_up_beside_its_servers_and_settled_when_they_are_gone,
