@@ -2,3 +2,10 @@
 
 DROP INDEX tasks_id;
 DROP INDEX tasks_ready;
+
+CREATE OR REPLACE VIEW held AS
+SELECT DISTINCT tasks.seq, id, token, tasks.instance, runs
+FROM holds CROSS JOIN LATERAL unnest(seqs) AS lies(seq)
+JOIN tasks ON tasks.seq = lies.seq AND tasks.instance = holds.instance
+WHERE state = 2;
+DROP INDEX tasks_held;

@@ -30,6 +30,26 @@ CREATE INDEX tasks_lines ON tasks(
     hashtextextended(kind, hashtext(queue)::bigint), hashtextextended(tenant, ready::bigint), rank, seq
 ) WHERE ready > 0;
 
+-- What processes hold: a line for each hand-out, until nothing of it is held any more. An index of what runs would be written
+-- to with each row that is handed out.
+CREATE TABLE holds(
+    instance integer NOT NULL,
+    number bigint NOT NULL,                  -- counts the hand-outs of an opened store
+    seqs bigint[] NOT NULL,
+    PRIMARY KEY(instance, number)
+) WITH (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
+    autovacuum_vacuum_cost_delay = 0
+);
+
+-- Which tasks processes hold. Programs of the versions before write no lines, so for now the index says it.
+CREATE VIEW held AS SELECT seq, id, token, instance, runs FROM tasks WHERE state = 2 AND instance IS NOT NULL;
+
+CREATE INDEX tasks_leased ON tasks(seq) WHERE lease IS NOT NULL;
+
+-- How many run, for queues with a limit.
+CREATE INDEX counts_running ON counts(queue) WHERE state = 2;
+
 -- A claim writes the next version of a row somewhere else anyhow, so new pages are filled.
 ALTER TABLE tasks SET (fillfactor = 100);
 

@@ -97,8 +97,7 @@ pub(crate) const SPEND: &str = "
 INSERT INTO rates(queue, spent) VALUES ($1, $2)
 ON CONFLICT (queue) DO UPDATE SET spent = excluded.spent";
 
-/// How many run, as far as that matters, and what is spent of the rate.
+/// How many run, if there is a limit ($2), and what is spent of the rate.
 pub(crate) const LOOK: &str = "
-SELECT (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE $2::int8 IS NOT NULL AND queue = $1 AND state = 2 LIMIT $2)
-            AS running),
+SELECT (SELECT coalesce(sum(n), 0)::int8 FROM counts WHERE $2::int8 IS NOT NULL AND queue = $1 AND state = 2) AS running,
        (SELECT spent FROM rates WHERE queue = $1)";

@@ -111,11 +111,14 @@ impl Engine {
         let leases: Vec<LeaseRef> = leased.into_iter().map(|leased| leased.lease).collect();
         let engine = self.clone();
         self.handle.spawn(async move {
-            let released = engine.attempt(&RecordAll::release(&leases)).await;
-            engine.holds.forget(leases.iter().map(|lease| lease.token.number()));
-            if let Err(trouble) = released {
-                tracing::debug!(%trouble, "tasks that nobody waits for are given back later");
-                engine.suspect_strays(); // and timed leases end by themselves
+            let tokens = leases.iter().map(|lease| lease.token.number());
+            match engine.attempt(&RecordAll::release(&leases)).await {
+                Ok(_) => engine.forget_held(tokens),
+                Err(trouble) => {
+                    tracing::debug!(%trouble, "tasks that nobody waits for are given back later");
+                    engine.holds.lose(tokens);
+                    engine.suspect_strays(); // and timed leases end by themselves
+                }
             }
         });
     }
@@ -134,10 +137,7 @@ impl Engine {
             let phase = Phase::default();
             let _claiming = self.holds.claiming().await;
             match in_time(&phase, self.serve_want(&phase, claim, want)).await {
-                Ok(more) => {
-                    self.holds.note(&more);
-                    leased.extend(more);
-                }
+                Ok(more) => leased.extend(more),
                 Err(trouble) => {
                     if matches!(trouble, Trouble::Unknown(_)) {
                         self.suspect_strays();
@@ -155,7 +155,7 @@ impl Engine {
     }
 
     async fn serve_want(
-        &self,
+        self: &Arc<Self>,
         phase: &Phase,
         claim: &Claim,
         want: &Want,
@@ -191,7 +191,7 @@ impl Engine {
     }
 
     /// Puts what has lost its payload among the dead letters. What that fails for is handed out again, and found again.
-    async fn set_aside(&self, damaged: &[LeaseRef]) {
+    async fn set_aside(self: &Arc<Self>, damaged: &[LeaseRef]) {
         let seqs = damaged.iter().map(|lease| lease.seq.0).collect();
         let aside = async {
             self.attempt(&RecordAll::release(damaged)).await?;
@@ -199,6 +199,7 @@ impl Engine {
         };
         if let Err(trouble) = aside.await {
             tracing::warn!(%trouble, "damaged tasks could not be set aside yet");
+            self.suspect_strays();
         }
     }
 
@@ -219,7 +220,8 @@ impl Engine {
         want: &Want,
     ) -> Result<Claimed, Trouble> {
         let base = &self.base;
-        let mut taker = Taker::new(want, claim.hold, &claim.worker, base.epoch());
+        let line = self.holds.number();
+        let mut taker = Taker::new(want, claim.hold, &claim.worker, base.epoch(), line);
         let _alone = if taker.runs_inside() && base.suspects() > 0 {
             taker.suspects = true;
             Some(self.isolation.lock().await)
@@ -277,6 +279,9 @@ impl Engine {
             applied.map_err(|injected| Trouble::Unknown(injected.to_string()))?; // committed already
         }
         link.cleanse();
+        if !matches!(claim.hold, Hold::Lease { .. }) {
+            self.holds.note(line, claimed.0.iter(), claimed.1.len());
+        }
         if let Look::At(lines) = &look {
             let lowest = found.lowest()?;
             for (line, start) in lines {

@@ -61,7 +61,7 @@ impl Engine {
         let tokens: Vec<i64> = ends.iter().map(|end| end.lease.token.number()).collect();
         let recorded = self.records.board(ends, DEADLINE, start).await;
         if recorded.is_ok() {
-            self.holds.forget(tokens.into_iter());
+            self.forget_held(tokens.into_iter());
         }
         recorded
     }

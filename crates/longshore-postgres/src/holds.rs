@@ -3,6 +3,9 @@
 //! A claim whose answer is lost may have been committed: then tasks are held by a process that does not
 //! know it, for as long as it lives. So it knows what it was handed, and when a claim's outcome is
 //! unknown, it asks what it holds and gives back the rest.
+//!
+//! The database has a line for each hand-out, by which others find what a dead process held. It is removed a little after
+//! the last of it has ended.
 
 use crate::engine::Engine;
 use crate::error::Trouble;
@@ -11,8 +14,9 @@ use crate::tasks::{Marks, Sort};
 use longshore_core::store::{Ending, LeaseRef, Leased};
 use longshore_core::task::Seq;
 use longshore_core::{State, TaskId, Token};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{RwLock, RwLockReadGuard};
@@ -20,14 +24,44 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 /// Between two attempts to ask what is held.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Before lines of which nothing is held any more are removed: others are until then.
+const GATHER: Duration = Duration::from_secs(1);
+
 /// What is held for as long as this process lives.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
-    tokens: Mutex<HashMap<i64, Sort>>,
+    ledger: Mutex<Ledger>,
+    /// Hand-outs so far.
+    number: AtomicI64,
     /// Held by claims until what they were handed is noted.
     claims: RwLock<()>,
     /// Somebody asks already, or is about to.
     asks: AtomicBool,
+    /// Somebody removes lines already, or is about to.
+    sweeps: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Ledger {
+    /// What is held, and the line of its hand-out, by token.
+    tokens: HashMap<i64, (Sort, i64)>,
+    /// How much of each line is held.
+    lines: HashMap<i64, usize>,
+    /// Lines of which nothing is held any more.
+    over: Vec<i64>,
+}
+
+impl Ledger {
+    fn remove(&mut self, token: i64) {
+        let Some((_, line)) = self.tokens.remove(&token) else { return };
+        if let Entry::Occupied(mut left) = self.lines.entry(line) {
+            *left.get_mut() -= 1;
+            if *left.get() == 0 {
+                left.remove();
+                self.over.push(line);
+            }
+        }
+    }
 }
 
 impl Holds {
@@ -36,20 +70,40 @@ impl Holds {
         self.claims.read().await
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Sort>> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what was handed out to be held by this process.
-    pub(crate) fn note(&self, leased: &[Leased]) {
-        let held = leased.iter().filter(|task| task.expires_at.is_none());
-        self.lock().extend(held.map(|task| (task.lease.token.number(), Sort::of_leased(task))));
+    /// A number for the line of a hand-out.
+    pub(crate) fn number(&self) -> i64 {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Notes what was handed out to be held by this process. Its line stays for as long as any of it is held, and while there is
+    /// something `unread` in it.
+    pub(crate) fn note<'l>(
+        &self,
+        line: i64,
+        leased: impl Iterator<Item = &'l Leased>,
+        unread: usize,
+    ) {
+        let mut ledger = self.lock();
+        let mut held = unread;
+        for task in leased.filter(|task| task.expires_at.is_none()) {
+            let entry = (Sort::of_leased(task), line);
+            ledger.tokens.insert(task.lease.token.number(), entry);
+            held += 1;
+        }
+        if held > 0 {
+            ledger.lines.insert(line, held);
+        }
     }
 
     /// What ends change of the counters, if this process holds all of these tasks and they succeed.
     pub(crate) fn successes(&self, ends: &[&Ending]) -> Option<Marks> {
-        let held = self.lock();
-        let sort_of = |end: &&Ending| held.get(&end.lease.token.number());
+        let ledger = self.lock();
+        let sort_of =
+            |end: &&Ending| ledger.tokens.get(&end.lease.token.number()).map(|(sort, _)| sort);
         let mut marks = Marks::default();
         for run in ends.chunk_by(|a, b| sort_of(a) == sort_of(b)) {
             let sort = sort_of(&run[0])?;
@@ -63,16 +117,57 @@ impl Holds {
         Some(marks)
     }
 
-    /// Forgets what has ended.
-    pub(crate) fn forget(&self, tokens: impl Iterator<Item = i64>) {
-        let mut all = self.lock();
+    /// Forgets what is held no more as far as this process knows, though the database may say that it is: that is a stray then, and
+    /// its line stays.
+    pub(crate) fn lose(&self, tokens: impl Iterator<Item = i64>) {
+        let mut ledger = self.lock();
         for token in tokens {
-            all.remove(&token);
+            ledger.tokens.remove(&token);
         }
+    }
+
+    /// The lines of which something is held.
+    fn lines(&self) -> Vec<i64> {
+        let mut ledger = self.lock();
+        let held: HashSet<i64> = ledger.tokens.values().map(|(_, line)| *line).collect();
+        ledger.lines.retain(|line, _| held.contains(line));
+        held.into_iter().collect()
     }
 }
 
 impl Engine {
+    /// Forgets what has ended, and removes its lines before long.
+    pub(crate) fn forget_held(self: &Arc<Self>, tokens: impl Iterator<Item = i64>) {
+        let mut ledger = self.holds.lock();
+        tokens.for_each(|token| ledger.remove(token));
+        let is_clean = ledger.over.is_empty();
+        drop(ledger);
+        if is_clean || self.holds.sweeps.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let engine = self.clone();
+        self.handle.spawn(async move {
+            loop {
+                tokio::time::sleep(GATHER).await;
+                let over = std::mem::take(&mut engine.holds.lock().over);
+                if over.is_empty() || engine.is_closed() {
+                    break;
+                }
+                if let Err(trouble) = engine.remove_lines(&over).await {
+                    tracing::debug!(%trouble, "lines of what was held are removed later");
+                    engine.holds.lock().over.extend(over);
+                }
+            }
+            engine.holds.sweeps.store(false, Ordering::SeqCst);
+        });
+    }
+
+    async fn remove_lines(&self, over: &[i64]) -> Result<(), Trouble> {
+        let link = self.links.work().await?;
+        let sql = "DELETE FROM holds WHERE instance = $1 AND number = ANY($2)";
+        link.query(sql, &[&self.base.epoch(), &over]).await.map(drop)
+    }
+
     /// Asks, as soon as the database answers, what this process holds without knowing, and gives it back.
     pub(crate) fn suspect_strays(self: &Arc<Self>) {
         if self.holds.asks.swap(true, Ordering::SeqCst) {
@@ -112,19 +207,28 @@ impl Engine {
             }
             given?;
         }
+        self.remove_other_lines().await?;
         Ok(count)
+    }
+
+    /// Removes lines of which this process holds nothing.
+    async fn remove_other_lines(&self) -> Result<(), Trouble> {
+        let _alone = self.holds.claims.write().await;
+        let lines = self.holds.lines();
+        let link = self.links.work().await?;
+        let sql = "DELETE FROM holds WHERE instance = $1 AND number <> ALL($2)";
+        link.query(sql, &[&self.base.epoch(), &lines]).await.map(drop)
     }
 
     async fn strays(&self) -> Result<Vec<LeaseRef>, Trouble> {
         let link = self.links.work().await?;
-        let held =
-            "SELECT seq, id, token FROM tasks WHERE state = 2 AND instance = $1 ORDER BY seq";
+        let held = "SELECT seq, id, token FROM held WHERE instance = $1 ORDER BY seq";
         let rows = link.query(held, &[&self.base.epoch()]).await?;
-        let known = self.holds.lock();
+        let ledger = self.holds.lock();
         let mut strays = Vec::new();
         for row in &rows {
             let token: i64 = row.try_get(2)?;
-            if !known.contains_key(&token) {
+            if !ledger.tokens.contains_key(&token) {
                 let (seq, id) = (Seq(row.try_get(0)?), TaskId(row.try_get(1)?));
                 strays.push(LeaseRef { id, seq, token: Token::from_number(token) });
             }

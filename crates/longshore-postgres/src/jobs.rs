@@ -73,8 +73,8 @@ jobs! {
     PurgeOn { act: Act, below: i64 } -> Done = |job, desk| desk.purge_on(&job.act, job.below).await;
 
     /// Opens tasks that a broker carried.
-    OpenAll { want: Open } -> Vec<Opened> = |job, desk| {
-        let opened = desk.open_all(&job.want).await?;
+    OpenAll { want: Open, line: i64 } -> Vec<Opened> = |job, desk| {
+        let opened = desk.open_all(&job.want, job.line).await?;
         failpoint::pass("store.claim_applied")?;
         Ok(opened)
     };
@@ -187,7 +187,12 @@ jobs! {
     SignOff { epoch: i32 } -> () = |job, desk| {
         desk.execute(
             "DELETE FROM instances WHERE epoch = $1
-               AND NOT EXISTS (SELECT 1 FROM tasks WHERE state = 2 AND instance = $1)",
+               AND NOT EXISTS (SELECT 1 FROM held WHERE instance = $1)",
+            &[&job.epoch],
+        )
+        .await?;
+        desk.execute(
+            "DELETE FROM holds WHERE instance = $1 AND NOT EXISTS (SELECT 1 FROM instances WHERE epoch = $1)",
             &[&job.epoch],
         )
         .await?;

@@ -127,13 +127,16 @@ impl Work for PostgresStore {
             Hold::Beside | Hold::Lease { .. } => None,
         };
         let _claiming = self.engine.holds.claiming().await;
-        let opened = self.engine.run(OpenAll { want }).await;
+        let line = self.engine.holds.number();
+        let opened = self.engine.run(OpenAll { want, line }).await;
         match &opened {
-            Ok(opened) => opened.iter().for_each(|opened| {
-                if let Opened::Leased(leased) = opened {
-                    self.engine.holds.note(std::slice::from_ref(&**leased));
-                }
-            }),
+            Ok(opened) => {
+                let leased = opened.iter().filter_map(|opened| match opened {
+                    Opened::Leased(leased) => Some(&**leased),
+                    _ => None,
+                });
+                self.engine.holds.note(line, leased, 0);
+            }
             Err(StoreError::Unknown { .. }) => self.engine.suspect_strays(),
             Err(_) => {}
         }

@@ -31,12 +31,14 @@ pub(crate) struct Taker {
     timed: bool,
     lasts: Option<i64>,
     epoch: i32,
+    /// Under which what is handed out is noted, if it is held for as long as this process lives.
+    number: i64,
     /// Whether a suspect may be handed out that has to run isolated.
     pub(crate) suspects: bool,
 }
 
 impl Taker {
-    pub(crate) fn new(want: &Want, hold: Hold, worker: &str, epoch: i32) -> Self {
+    pub(crate) fn new(want: &Want, hold: Hold, worker: &str, epoch: i32, number: i64) -> Self {
         let names = |kinds: &[longshore_core::KindName]| {
             let mut names: Vec<_> = kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
             names.sort_unstable();
@@ -56,6 +58,7 @@ impl Taker {
                 _ => None,
             },
             epoch,
+            number,
             suspects: false,
         }
     }
@@ -104,7 +107,7 @@ free AS MATERIALIZED (
           AND queue = $1 AND kind = free.kind AND tenant = free.tenant AND ready = free.ready
         ORDER BY rank, seq
         LIMIT CASE WHEN NOT free.alone THEN $6::int8
-              WHEN $5 AND NOT EXISTS (SELECT 1 FROM tasks WHERE state = 2 AND instance = $7 AND runs = 1) THEN 1
+              WHEN $5 AND NOT EXISTS (SELECT 1 FROM held WHERE instance = $7 AND runs = 1) THEN 1
               ELSE 0 END
         FOR UPDATE SKIP LOCKED) AS head
 ), picked AS MATERIALIZED (
@@ -132,6 +135,9 @@ free AS MATERIALIZED (
           GROUP BY tenant, queue, kind, state, ready) AS sort
     CROSS JOIN LATERAL (
         VALUES (-sort.n, sort.state), (sort.n, 2::int2), (-sort.n, (7 + sort.ready)::int2)) AS line(n, state)
+), noted AS (
+    INSERT INTO holds(instance, number, seqs)
+    SELECT $7, $13, array_agg(seq) FROM leased WHERE NOT $9 HAVING count(*) > 0
 )
 SELECT * FROM leased"
         )
@@ -143,7 +149,7 @@ const CLAIM: &str = concat!(
     "
 WITH start AS (
     SELECT kind COLLATE \"C\" AS kind, tenant COLLATE \"C\" AS tenant, ready, rank
-    FROM unnest($2::text[], $13::text[], $14::int2[], $15::int8[]) AS known(kind, tenant, ready, rank)
+    FROM unnest($2::text[], $14::text[], $15::int2[], $16::int8[]) AS known(kind, tenant, ready, rank)
 ), ",
     hand_out!()
 );
@@ -186,7 +192,10 @@ WITH leased AS (
     INSERT INTO counts(n, bytes, state, tenant, queue, kind)
     SELECT line.n, 0, line.state, $3, $1, $2
     FROM (SELECT was, count(*) AS n FROM leased GROUP BY was) AS before
-    CROSS JOIN LATERAL (VALUES (-n, was), (n, 2::int2), (-n, 8::int2)) AS line(n, state)
+    CROSS JOIN LATERAL (VALUES (-before.n, was), (before.n, 2::int2), (-before.n, 8::int2)) AS line(n, state)
+), noted AS (
+    INSERT INTO holds(instance, number, seqs)
+    SELECT $9, $12, array_agg(seq) FROM leased WHERE NOT $7 HAVING count(*) > 0
 )
 SELECT * FROM leased"
 );
@@ -274,6 +283,7 @@ pub(crate) async fn claim_want(
         &taker.lasts,
         &now.0,
         &taker.tenant,
+        &taker.number,
     ];
     let known = match look {
         Look::All(_) => {
@@ -287,7 +297,7 @@ pub(crate) async fn claim_want(
     {
         let of = (line.clone(), Sort::named(&line.tenant, &taker.queue, &line.kind)?);
         let runs = i16::from(taker.runs_plainly(line).number());
-        let values: [&(dyn ToSql + Sync); 11] = [
+        let values: [&(dyn ToSql + Sync); 12] = [
             &taker.queue,
             &line.kind,
             &line.tenant,
@@ -299,6 +309,7 @@ pub(crate) async fn claim_want(
             &taker.epoch,
             &runs,
             &now.0,
+            &taker.number,
         ];
         let statement = link.prepared(CLAIM_LINE).await?;
         let rows = link.client().query(&statement, &values).await.map_err(failed)?;

@@ -23,9 +23,21 @@ RETURNING seq, id, tenant, queue, kind, payload, spec, run, attempt, openings, m
     total_timeout, began_at, created_at, rank, priority, order_key IS NOT NULL, token, runs, lease,
     $9::int2, $10::int2";
 
+fn held_by_process(opened: &Opened) -> Option<i64> {
+    match opened {
+        Opened::Leased(leased) if leased.expires_at.is_none() => Some(leased.lease.seq.0),
+        _ => None,
+    }
+}
+
 impl Desk<'_> {
-    /// Opens tasks that a broker carried, within the bounds of their queue.
-    pub(crate) async fn open_all(&mut self, want: &Open) -> Result<Vec<Opened>, Trouble> {
+    /// Opens tasks that a broker carried, within the bounds of their queue. What is held for as long as this process lives is
+    /// noted under that number.
+    pub(crate) async fn open_all(
+        &mut self,
+        want: &Open,
+        number: i64,
+    ) -> Result<Vec<Opened>, Trouble> {
         let mut bound = match (want.limit, want.rate) {
             (None, None) => None,
             _ => Some(self.bound(want).await?),
@@ -33,6 +45,14 @@ impl Desk<'_> {
         let mut opened = Vec::with_capacity(want.ids.len());
         for id in &want.ids {
             opened.push(self.open_carried(*id, want, &mut bound).await?);
+        }
+        let held: Vec<i64> = opened.iter().filter_map(|opened| held_by_process(opened)).collect();
+        if !held.is_empty() {
+            self.execute(
+                "INSERT INTO holds(instance, number, seqs) VALUES ($1, $2, $3)",
+                &[&self.base.epoch(), &number, &held],
+            )
+            .await?;
         }
         if let Some(until) = bound.as_ref().and_then(Bound::spent) {
             self.execute(SPEND, &[&want.queue.as_str(), &until]).await?;
@@ -134,7 +154,7 @@ impl Desk<'_> {
 
     async fn isolated_runs(&self) -> Result<bool, Trouble> {
         self.exists(
-            "SELECT 1 FROM tasks WHERE state = 2 AND instance = $1 AND runs = 1 LIMIT 1",
+            "SELECT 1 FROM held WHERE instance = $1 AND runs = 1 LIMIT 1",
             &[&self.base.epoch()],
         )
         .await

@@ -82,13 +82,22 @@ impl Desk<'_> {
         mut left: usize,
         events: &mut Vec<Event>,
     ) -> Result<bool, Trouble> {
+        // What a claim handed out that was still on its way when its process was buried.
+        self.execute(
+            "INSERT INTO instances(epoch, opened_at, lasts, fate)
+             SELECT DISTINCT instance, 0, 0, $1::int2 FROM holds
+             WHERE NOT EXISTS (SELECT 1 FROM instances WHERE epoch = holds.instance)
+             ON CONFLICT DO NOTHING",
+            &[&DIED],
+        )
+        .await?;
         let dead = self.rows("SELECT epoch, fate FROM instances WHERE fate > 0", &[]).await?;
         for row in &dead {
             let (epoch, fate): (i32, i16) = (row.try_get(0)?, row.try_get(1)?);
             let limit = i64::try_from(left).unwrap_or(i64::MAX);
             let held = self
                 .rows(
-                    "SELECT seq FROM tasks WHERE state = 2 AND instance = $1 ORDER BY seq LIMIT $2",
+                    "SELECT seq FROM held WHERE instance = $1 ORDER BY seq LIMIT $2",
                     &[&epoch, &limit],
                 )
                 .await?;
@@ -105,6 +114,7 @@ impl Desk<'_> {
                 return Ok(true);
             }
             left -= seqs.len();
+            self.execute("DELETE FROM holds WHERE instance = $1", &[&epoch]).await?;
             self.execute("DELETE FROM instances WHERE epoch = $1", &[&epoch]).await?;
         }
         Ok(false)

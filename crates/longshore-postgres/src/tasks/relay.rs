@@ -27,7 +27,7 @@ WITH line AS MATERIALIZED (
       AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 0 AND name = $1)
       AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 1 AND name = line.kind)
       AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 2 AND name = line.tenant)
-      AND (line.ready = 1 OR NOT EXISTS (SELECT 1 FROM tasks WHERE state = 2 AND runs = 1))
+      AND (line.ready = 1 OR NOT EXISTS (SELECT 1 FROM held WHERE runs = 1))
 ), head AS (
     SELECT best.*, free.kind, free.tenant, free.room,
         row_number() OVER (PARTITION BY free.kind ORDER BY best.rank, best.seq) AS place

@@ -1,7 +1,8 @@
 //! Servers that die, and servers that are taken for dead.
 
 use crate::bench::{
-    claim_inside, complete, connect, fresh_url, job, open_at, open_with, submit, submit_jobs, until,
+    claim_inside, complete, connect, fresh_url, job, open, open_at, open_with, submit, submit_jobs,
+    until,
 };
 use longshore_conformance::ManualClock;
 use longshore_core::attempt::AttemptOutcome;
@@ -46,6 +47,45 @@ pub(crate) async fn what_a_dead_server_held_is_taken_back_after_its_lease() {
     assert_eq!(claim_inside(&alive, 1).await[0].lease.id, ids[0], "it kept its rank");
     clock.advance(10 * LEASE);
     assert_eq!(rescued(&alive).await, 0, "once is enough");
+}
+
+async fn lines(database: &tokio_postgres::Client) -> i64 {
+    let lines = database.query_one("SELECT count(*) FROM holds", &[]).await;
+    lines.expect("it answers").get(0)
+}
+
+pub(crate) async fn a_line_of_what_was_handed_out_goes_with_the_last_of_it() {
+    let url = fresh_url();
+    let (store, database) = (open(&url).await, connect(&url).await);
+    submit_jobs(&store, 5).await;
+    let first = claim_inside(&store, 3).await;
+    let second = claim_inside(&store, 2).await;
+    assert_eq!((first.len(), second.len()), (3, 2));
+    assert_eq!(lines(&database).await, 2);
+    for leased in second.iter().chain(&first[..2]) {
+        assert!(complete(&store, leased.lease).await);
+    }
+    until("the second has gone", async || lines(&database).await == 1).await;
+    drop(store); // without closing: as after a kill
+    let clock = Arc::new(ManualClock::default());
+    let alive = open_at(&url, &clock).await;
+    rescued(&alive).await;
+    clock.advance(LEASE);
+    assert_eq!(rescued(&alive).await, 1, "one of the first was held");
+    assert_eq!(lines(&database).await, 0);
+    assert_eq!(claim_inside(&alive, 5).await[0].lease.id, first[2].lease.id);
+}
+
+pub(crate) async fn what_is_handed_out_to_a_server_that_is_buried_already_is_taken_back() {
+    let url = fresh_url();
+    let (store, database) = (open(&url).await, connect(&url).await);
+    let id = submit(&store, job()).await;
+    assert_eq!(claim_inside(&store, 1).await.len(), 1);
+    // As if its claim had been on its way for longer than its burial took.
+    database.execute("DELETE FROM instances", &[]).await.expect("it answers");
+    let alive = open(&url).await;
+    assert_eq!(task(&alive, id).await.state, State::Pending);
+    assert_eq!(lines(&database).await, 0);
 }
 
 pub(crate) async fn several_that_fall_silent_together_are_charged_nothing() {

@@ -5,7 +5,7 @@ use crate::bench::{
 };
 use longshore_conformance::postgres::PostgresServer;
 use longshore_core::store::{Hold, Intake, Lifecycle, Refused, TaskQuery, Work};
-use longshore_core::{NewTask, TaskId, Valid};
+use longshore_core::{NewTask, State, TaskId, Valid};
 use longshore_postgres::{OpenError, Options, PostgresStore};
 
 async fn error(url: &str) -> OpenError {
@@ -134,7 +134,7 @@ async fn indexes_of(database: &tokio_postgres::Client) -> Vec<String> {
     let names = database
         .query(
             "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema AND tablename = 'tasks'
-               AND indexname IN ('tasks_id', 'tasks_ready', 'tasks_apart', 'tasks_lines') ORDER BY 1",
+               AND indexname IN ('tasks_id', 'tasks_ready', 'tasks_held', 'tasks_apart', 'tasks_lines') ORDER BY 1",
             &[],
         )
         .await;
@@ -164,13 +164,36 @@ pub(crate) async fn a_schema_is_brought_up_beside_its_servers_and_settled_when_t
     // Nothing is taken from a program that is open.
     let new = open(&url).await;
     assert_eq!(format_of(&database).await, (4, 1));
-    assert_eq!(indexes_of(&database).await.len(), 4);
+    assert_eq!(indexes_of(&database).await.len(), 5);
     new.close().await.expect("closed");
     database.execute("DELETE FROM instances WHERE version IS NULL", &[]).await.expect("it left");
     let new = open(&url).await;
     assert_eq!(format_of(&database).await, (4, 4));
     assert_eq!(indexes_of(&database).await, ["tasks_apart", "tasks_lines"]);
     assert!(new.get(job().tenant, old).await.expect("it answers").is_some());
+    let held = database.query_one("SELECT count(*) FROM held", &[]).await.expect("it answers");
+    assert_eq!(held.get::<_, i64>(0), 3, "by lines that were written before");
+}
+
+pub(crate) async fn what_an_older_program_held_is_taken_back() {
+    let url = fresh_url();
+    let database = schema_of_version_3(&url).await;
+    let id = submit_as_version_3(&database).await;
+    database
+        .batch_execute(
+            "UPDATE tasks SET state = 2, ready = 0, token = 1, openings = 1, began_at = 0, started_at = 0,
+                 instance = (SELECT epoch FROM instances);
+             INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+             SELECT n, 0, state, 'default', 'default', 'job'
+             FROM (VALUES (-1, 1::int2), (1, 2), (-1, 8)) AS line(n, state);
+             UPDATE instances SET fate = 1",
+        )
+        .await
+        .expect("it was claimed, and its process is dead");
+    let new = open(&url).await;
+    let task = new.get(job().tenant, id).await.expect("it answers").expect("it is there");
+    assert_eq!(task.state, State::Pending);
+    assert_eq!(claim_inside(&new, 1).await.len(), 1);
 }
 
 pub(crate) async fn a_schema_that_was_just_brought_up_can_still_be_served_by_the_program_before() {
