@@ -9,3 +9,6 @@ FROM holds CROSS JOIN LATERAL unnest(seqs) AS lies(seq)
 JOIN tasks ON tasks.seq = lies.seq AND tasks.instance = holds.instance
 WHERE state = 2;
 DROP INDEX tasks_held;
+
+-- A program of a version before, that had been away, can sign in no more.
+ALTER TABLE instances ALTER COLUMN version SET NOT NULL;

@@ -1,11 +1,9 @@
 -- Version 4: an id leads to its row by the place that it carries, and what is ready lies in lines by numbers.
 -- The indexes of the versions before stay for as long as a program of one of them is open: see 0004-settled.sql.
 
-ALTER TABLE instances ADD COLUMN version integer;    -- of the program's schema; nothing before version 4
-
 -- A place that no id carries: milliseconds since 2020, then the bit that says so, then a number.
 -- longshore_core::TaskId::place has the places that ids carry.
-CREATE FUNCTION next_place() RETURNS bigint LANGUAGE sql VOLATILE AS $body$
+CREATE FUNCTION drawn_place() RETURNS bigint LANGUAGE sql VOLATILE AS $body$
     SELECT ((floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1577836800000) << 22) | 2097152
         | (nextval('task_seq') & 2097151)
 $body$;
@@ -86,7 +84,10 @@ BEGIN
     LOCK TABLE tasks IN ROW EXCLUSIVE MODE;
     place := place_of(submit.id);
     IF place IS NULL OR EXISTS (SELECT 1 FROM tasks WHERE tasks.seq = place AND tasks.id <> submit.id) THEN
-        place := next_place();
+        place := drawn_place();
+    ELSIF EXISTS (SELECT 1 FROM tasks WHERE tasks.id = submit.id
+                  AND (tasks.seq < 2199023255552 OR tasks.seq & 2097152 <> 0)) THEN
+        RAISE EXCEPTION 'there is a task of this id' USING ERRCODE = '23505';
     END IF;
     INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, due, priority, max_attempts, created_at,
         run_at, timeout, payload)
@@ -105,3 +106,6 @@ BEGIN
     RETURN submit.id;
 END
 $body$;
+
+-- Of the program's schema; nothing before version 4. Last, since nobody can give a sign of life until this is committed.
+ALTER TABLE instances ADD COLUMN version integer;

@@ -33,13 +33,37 @@ macro_rules! is_ready {
 }
 pub(crate) use is_ready;
 
-/// The number of a line of a sort: the second column of `tasks_lines`. It has 64 bits, and is not met twice in a sort.
+/// The number of a line of a sort: the second column of `tasks_lines`. It has 64 bits: two lines of a sort hardly ever share one.
 macro_rules! line_number {
     ($tenant:literal, $ready:literal) => {
         concat!("hashtextextended(", $tenant, ", ", $ready, "::int8)")
     };
 }
 pub(crate) use line_number;
+
+/// Whether a row is ready in the line of these names.
+macro_rules! in_line {
+    ($queue:literal, $kind:literal, $tenant:literal, $ready:literal) => {
+        concat!(
+            $crate::index::sort_number!("tasks.queue", "tasks.kind"),
+            " = ",
+            $crate::index::sort_number!($queue, $kind),
+            " AND ",
+            $crate::index::line_number!("tasks.tenant", "tasks.ready"),
+            " = ",
+            $crate::index::line_number!($tenant, $ready),
+            " AND tasks.ready > 0 AND tasks.queue = ",
+            $queue,
+            " AND tasks.kind = ",
+            $kind,
+            " AND tasks.tenant = ",
+            $tenant,
+            " AND tasks.ready = ",
+            $ready
+        )
+    };
+}
+pub(crate) use in_line;
 
 /// Whether a row lies apart from where its id leads, and so is in `tasks_apart`: its place was drawn, or given by a program of a
 /// version before 4.
@@ -50,8 +74,8 @@ macro_rules! apart {
 }
 pub(crate) use apart;
 
-/// The place of the task whose id is $1; its own place is $2.
-macro_rules! place_of {
+/// Finds the place of the row whose id is $1; $2 is the place that the id carries.
+macro_rules! find_by_id {
     () => {
         concat!(
             "SELECT seq FROM tasks WHERE seq = $2 AND id = $1 UNION ALL SELECT seq FROM tasks WHERE id = $1 AND ",
@@ -59,10 +83,10 @@ macro_rules! place_of {
         )
     };
 }
-pub(crate) use place_of;
+pub(crate) use find_by_id;
 
-/// The places of tasks whose ids are $1; the ids' own places are $2.
-macro_rules! places_of {
+/// Finds the places of the rows whose ids are $1; $2 are the places that the ids carry.
+macro_rules! find_by_ids {
     () => {
         concat!(
             "SELECT seq FROM tasks WHERE seq = ANY($2) AND id = ANY($1)
@@ -71,7 +95,12 @@ macro_rules! places_of {
         )
     };
 }
-pub(crate) use places_of;
+pub(crate) use find_by_ids;
+
+/// When a row was laid at its place, in milliseconds since 1970; nothing for those of programs before version 4.
+pub(crate) fn laid_at(seq: i64) -> Option<i64> {
+    (seq >= 1 << 41).then_some((seq >> 22) + 1_577_836_800_000)
+}
 
 /// The place that an id carries.
 pub(crate) fn own_place(id: TaskId) -> Option<i64> {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// Whether a database answers is known within this time.
+/// Whether a database answers is known within this time, unless it has to bring its schema up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens the database of the options.

@@ -1,7 +1,7 @@
 //! What operators have set, how many tasks there are, and how long they wait.
 
 use crate::error::Trouble;
-use crate::index::{line_number, sort_number};
+use crate::index::in_line;
 use crate::links::Link;
 use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::readiness::ready_at;
@@ -100,16 +100,8 @@ pub(crate) async fn ages(link: &Link) -> Result<Vec<QueueAge>, Trouble> {
                  CROSS JOIN LATERAL (
                      SELECT rank, priority FROM tasks
                      WHERE ",
-                sort_number!("queue", "kind"),
-                " = ",
-                sort_number!("line.queue", "line.kind"),
-                " AND ",
-                line_number!("tenant", "ready"),
-                " = ",
-                line_number!("line.tenant", "line.ready"),
+                in_line!("line.queue", "line.kind", "line.tenant", "line.ready"),
                 "
-                       AND ready > 0 AND queue = line.queue AND kind = line.kind AND tenant = line.tenant
-                       AND ready = line.ready
                      ORDER BY rank, seq LIMIT 1) AS head"
             ),
             &[],

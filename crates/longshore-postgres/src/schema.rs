@@ -7,6 +7,7 @@
 use crate::error::OpenError;
 use crate::options::Address;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
 /// The version that this program makes.
@@ -149,6 +150,8 @@ async fn bring_up(
     if format.version > 0 {
         tracing::info!(from = format.version, to = VERSION, "the schema is brought up");
     }
+    // Whoever waits for a lock keeps others waiting.
+    step.batch_execute("SET LOCAL lock_timeout = '10s'").await?;
     for next in &STEPS[usize::try_from(format.version).unwrap_or(0)..] {
         step.batch_execute(next.sql).await?;
         format.oldest = next.oldest;
@@ -157,7 +160,8 @@ async fn bring_up(
     Ok(())
 }
 
-/// Does away with what only older programs need, if none of them is open.
+/// Does away with what only older programs need, if none of them is open, and nobody has to be waited for: a reader that takes
+/// long (a backup) would make all others wait, too.
 async fn settle(step: &Transaction<'_>, format: &mut Format) -> Result<(), tokio_postgres::Error> {
     for (version, of) in (1..).zip(STEPS) {
         let Some(sql) = of.settle.filter(|_| format.oldest < version) else { continue };
@@ -165,7 +169,19 @@ async fn settle(step: &Transaction<'_>, format: &mut Format) -> Result<(), tokio
         if step.query_one(open, &[&version]).await?.get(0) {
             break;
         }
-        step.batch_execute(sql).await?;
+        let settled = step
+            .batch_execute(&format!("SAVEPOINT unsettled; SET LOCAL lock_timeout = '1s'; {sql}"))
+            .await;
+        if settled.as_ref().is_err_and(|error| error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+        {
+            step.batch_execute("ROLLBACK TO unsettled").await?;
+            tracing::info!(
+                version,
+                "what older versions needed goes at a later start: it is in use"
+            );
+            break;
+        }
+        settled?;
         format.oldest = version;
         tracing::debug!(version, "what older versions needed is gone from the schema");
     }

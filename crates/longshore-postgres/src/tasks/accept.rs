@@ -9,7 +9,7 @@ use super::sort::Sort;
 use super::spec::Spec;
 use crate::base::Base;
 use crate::error::Trouble;
-use crate::index::{own_place, own_places, place_of, places_of};
+use crate::index::{find_by_id, find_by_ids, own_place, own_places};
 use longshore_core::readiness::{ParentEnded, Readiness, parent_ended, rank, readiness};
 use longshore_core::rescue::{Crashes, Runs};
 use longshore_core::store::Refused;
@@ -48,7 +48,7 @@ const INSERT: &str = "
 INSERT INTO tasks(seq, lane_place, id, tenant, queue, kind, state, ready, rank, due, blocked, expires_at, priority,
     max_attempts, created_at, run_at, finished_at, timeout, total_timeout, expires_in, order_key, open_parents,
     on_parent_failure, group_id, spec, reason, payload)
-VALUES (coalesce($27, next_place()), CASE WHEN $1 THEN nextval('task_seq') END, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+VALUES (coalesce($27, drawn_place()), CASE WHEN $1 THEN nextval('task_seq') END, $2, $3, $4, $5, $6, $7, $8, $9, $10,
     $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 ON CONFLICT DO NOTHING RETURNING seq";
 
@@ -128,7 +128,7 @@ impl Desk<'_> {
     }
 
     async fn id_is_taken(&self, id: TaskId) -> Result<bool, Trouble> {
-        self.exists(place_of!(), &[&id.0, &own_place(id)]).await
+        self.exists(find_by_id!(), &[&id.0, &own_place(id)]).await
     }
 
     /// Looks at the parents, and locks them: none ends before the child is tied to it.
@@ -142,7 +142,7 @@ impl Desk<'_> {
             .rows(
                 concat!(
                     "SELECT id, seq, state FROM tasks WHERE seq IN (",
-                    places_of!(),
+                    find_by_ids!(),
                     ") AND tenant = $3 ORDER BY seq FOR UPDATE"
                 ),
                 &[&ids, &places, &task.tenant.as_str()],
@@ -181,6 +181,10 @@ impl Desk<'_> {
         let mut row = self.row_of(task, sort, &parents).await?;
         let number = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
         let mut place = own_place(task.id);
+        // Whoever has it may lie apart from where it leads.
+        if task.id_is_chosen && place.is_some() && self.id_is_taken(task.id).await? {
+            return Ok(None);
+        }
         let inserted = loop {
             let values: [&(dyn ToSql + Sync); 27] = [
                 &row.lane_place.is_some(),

@@ -5,7 +5,7 @@ use super::row::TaskRow;
 use super::spec::{HoldSpec, Spec};
 use crate::audit;
 use crate::error::Trouble;
-use crate::index::{own_places, places_of};
+use crate::index::{find_by_ids, own_places};
 use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::rescue::Crashes;
 use longshore_core::state::Cause;
@@ -189,7 +189,7 @@ impl Desk<'_> {
             .rows(
                 concat!(
                     "SELECT seq, state FROM tasks WHERE seq IN (",
-                    places_of!(),
+                    find_by_ids!(),
                     ") ORDER BY seq FOR UPDATE"
                 ),
                 &[&ids, &places],

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::row::{TaskRow, read_error};
 use crate::error::Trouble;
-use crate::index::{own_place, place_of};
+use crate::index::{find_by_id, own_place};
 use crate::links::Link;
 use longshore_core::attempt::AttemptOutcome;
 use longshore_core::{Attempt, State, TaskId, TenantName, Timestamp, Token};
@@ -59,7 +59,7 @@ pub(crate) async fn read_attempts(
                 "SELECT t.run, t.attempt, t.token, t.worker, t.started_at, t.finished_at, t.state, t.openings,
                     a.run, a.attempt, a.token, a.worker, a.started_at, a.ended_at, a.outcome, a.error, a.next_at
              FROM tasks t LEFT JOIN attempts a ON a.seq = t.seq
-             WHERE t.seq = (", place_of!(), ") AND t.tenant = $3 ORDER BY a.token"
+             WHERE t.seq = (", find_by_id!(), ") AND t.tenant = $3 ORDER BY a.token"
             ),
             &[&id.0, &own_place(id), &tenant.as_str()],
         )

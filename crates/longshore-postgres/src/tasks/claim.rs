@@ -7,7 +7,7 @@
 use super::handed::line_of;
 use super::sort::Sort;
 use crate::error::Trouble;
-use crate::index::{line_number, sort_number};
+use crate::index::{in_line, line_number, sort_number};
 use crate::lines::{LineName, Look};
 use crate::links::Link;
 use longshore_core::Timestamp;
@@ -101,10 +101,7 @@ free AS MATERIALIZED (
     FROM free
     CROSS JOIN LATERAL (
         SELECT seq, rank, state, ready FROM tasks
-        WHERE ", sort_number!("queue", "kind"), " = ", sort_number!("$1", "free.kind"), "
-          AND ", line_number!("tenant", "ready"), " = ", line_number!("free.tenant", "free.ready"), "
-          AND ready > 0 AND rank >= free.rank
-          AND queue = $1 AND kind = free.kind AND tenant = free.tenant AND ready = free.ready
+        WHERE ", in_line!("$1", "free.kind", "free.tenant", "free.ready"), " AND rank >= free.rank
         ORDER BY rank, seq
         LIMIT CASE WHEN NOT free.alone THEN $6::int8
               WHEN $5 AND NOT EXISTS (SELECT 1 FROM held WHERE instance = $7 AND runs = 1) THEN 1
@@ -155,7 +152,8 @@ WITH start AS (
 );
 
 /// As [`CLAIM`] for one line that need not run isolated, as most claims are. What is known of the line is left out of the rows,
-/// and they are found again by where they lie: nobody moves what is locked.
+/// and they are found again by where they lie: nobody moves what is locked. A row that was changed in the moment before is not found
+/// there, and is left to a later claim.
 const CLAIM_LINE: &str = concat!(
     "
 WITH leased AS (
@@ -168,16 +166,8 @@ WITH leased AS (
         FROM (
             SELECT ctid AS lies, state AS was FROM tasks
             WHERE ",
-    sort_number!("queue", "kind"),
-    " = ",
-    sort_number!("$1", "$2"),
-    "
-              AND ",
-    line_number!("tenant", "ready"),
-    " = ",
-    line_number!("$3", "1"),
-    "
-              AND ready > 0 AND rank >= $4 AND queue = $1 AND kind = $2 AND tenant = $3 AND ready = 1
+    in_line!("$1", "$2", "$3", "1"),
+    " AND rank >= $4
               AND NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $1)
               AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 0 AND name = $1)
               AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 1 AND name = $2)

@@ -46,7 +46,7 @@ impl Desk<'_> {
         for id in &want.ids {
             opened.push(self.open_carried(*id, want, &mut bound).await?);
         }
-        let held: Vec<i64> = opened.iter().filter_map(|opened| held_by_process(opened)).collect();
+        let held: Vec<i64> = opened.iter().filter_map(held_by_process).collect();
         if !held.is_empty() {
             self.execute(
                 "INSERT INTO holds(instance, number, seqs) VALUES ($1, $2, $3)",

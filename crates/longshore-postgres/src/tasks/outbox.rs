@@ -78,6 +78,7 @@ impl Desk<'_> {
             &[&queue, &carrier],
         )
         .await?;
+        self.write_marks().await?; // the counters say which kinds there are
         self.execute(
             concat!(
                 "INSERT INTO outbox(seq, queue, relayed)

@@ -8,7 +8,7 @@ use super::sort::Sort;
 use super::spec::Spec;
 use crate::base::Base;
 use crate::error::Trouble;
-use crate::index::{own_place, own_places, places_of};
+use crate::index::{find_by_ids, own_place, own_places};
 use crate::links::Link;
 use longshore_core::store::Refused;
 use longshore_core::task::Accepted;
@@ -37,7 +37,7 @@ macro_rules! insert {
         "
     INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, due, expires_at, priority, max_attempts,
         created_at, run_at, timeout, total_timeout, expires_in, on_parent_failure, group_id, spec, payload)
-    SELECT coalesce(n.place, next_place()), n.id, n.tenant, n.queue, n.kind,
+    SELECT coalesce(n.place, drawn_place()), n.id, n.tenant, n.queue, n.kind,
         CASE WHEN n.run_at > $1 THEN 0 ELSE 1 END, CASE WHEN n.run_at > $1 THEN 0 ELSE 1 END,
         CASE WHEN n.run_at > $1 THEN NULL ELSE $1 - n.priority * 30000::int8 END,
         CASE WHEN n.run_at > $1 THEN n.run_at END,
@@ -238,17 +238,52 @@ pub(crate) async fn plain_accepts(
         values.extend(counts.values());
         Ok(link.client().execute(&statement, &values).await.map(drop))
     };
+    if !taken(Line::Ours(link), tasks.iter().copied().filter(|task| task.id_is_chosen))
+        .await?
+        .is_empty()
+    {
+        return accept_in_one(link, base, now, tasks).await;
+    }
     match written.await? {
         Ok(()) => Ok(tasks
             .iter()
             .map(|task| Ok(accepted(task, now, base, state_of(task, now))))
             .collect()),
-        // An id is taken: nothing was done, and now it is asked which.
+        // An id is taken, or a place: nothing was done, and now it is asked which.
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-            accept_at_once(Line::Ours(link), base, now, tasks, true).await
+            accept_in_one(link, base, now, tasks).await
         }
         Err(error) => Err(Trouble::of_commit(&error)),
     }
+}
+
+/// As [`accept_at_once`], in a transaction of its own.
+async fn accept_in_one(
+    link: &Link,
+    base: &Base,
+    now: Timestamp,
+    tasks: &[&NewTask],
+) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
+    link.client().batch_execute("BEGIN").await?;
+    let accepted = accept_at_once(Line::Ours(link), base, now, tasks).await?;
+    let committed = link.client().batch_execute("COMMIT").await;
+    committed.map_err(|error| Trouble::of_commit(&error))?;
+    Ok(accepted)
+}
+
+/// Which of these ids are taken; asks only of those that lead to a place, where nothing else tells.
+async fn taken(
+    line: Line<'_>,
+    tasks: impl Iterator<Item = &NewTask>,
+) -> Result<HashSet<uuid::Uuid>, Trouble> {
+    let ids: Vec<TaskId> =
+        tasks.map(|task| task.id).filter(|id| own_place(*id).is_some()).collect();
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let (ids, places) = own_places(&ids);
+    let sql = concat!("SELECT id FROM tasks WHERE seq IN (", find_by_ids!(), ")");
+    ids_of(&line.query(sql, &[&ids, &places], false).await?)
 }
 
 /// What new tasks add to the counters. Those of one sort mostly follow each other, so they are added up before they are
@@ -279,25 +314,22 @@ async fn accept_at_once(
     base: &Base,
     now: Timestamp,
     tasks: &[&NewTask],
-    commits: bool,
 ) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
-    let mut columns = Columns::of(tasks)?;
-    let mut made = ids_of(&line.query(ACCEPT, &columns.values(&now.0), commits).await?)?;
+    let before = taken(line, tasks.iter().copied().filter(|task| task.id_is_chosen)).await?;
+    let free: Vec<&NewTask> =
+        tasks.iter().copied().filter(|task| !before.contains(&task.id.0)).collect();
+    let columns = Columns::of(&free)?;
+    let mut made = ids_of(&line.query(ACCEPT, &columns.values(&now.0), false).await?)?;
+    // Of the others either the id is taken, or another task lies where it leads.
     let missed: Vec<&NewTask> =
-        tasks.iter().copied().filter(|task| !made.contains(&task.id.0)).collect();
-    if !missed.is_empty() {
-        // Either the id is taken, or another task lies where it leads.
-        let ids: Vec<TaskId> = missed.iter().map(|task| task.id).collect();
-        let (ids, places) = own_places(&ids);
-        let sql = concat!("SELECT id FROM tasks WHERE seq IN (", places_of!(), ")");
-        let taken = ids_of(&line.query(sql, &[&ids, &places], commits).await?)?;
-        let apart: Vec<&NewTask> =
-            missed.into_iter().filter(|task| !taken.contains(&task.id.0)).collect();
-        if !apart.is_empty() {
-            columns = Columns::of(&apart)?;
-            columns.places.fill(None);
-            made.extend(ids_of(&line.query(ACCEPT, &columns.values(&now.0), commits).await?)?);
-        }
+        free.into_iter().filter(|task| !made.contains(&task.id.0)).collect();
+    let taken = taken(line, missed.iter().copied()).await?;
+    let is_apart = |task: &&NewTask| own_place(task.id).is_some() && !taken.contains(&task.id.0);
+    let apart: Vec<&NewTask> = missed.into_iter().filter(is_apart).collect();
+    if !apart.is_empty() {
+        let mut columns = Columns::of(&apart)?;
+        columns.places.fill(None);
+        made.extend(ids_of(&line.query(ACCEPT, &columns.values(&now.0), false).await?)?);
     }
     // Of two with one id the first was taken in.
     let answer = |task: &&NewTask| {
@@ -352,7 +384,7 @@ impl Desk<'_> {
         let new: Vec<usize> = (0..run.len()).filter(|i| answers[*i].is_none()).collect();
         let tasks: Vec<&NewTask> = new.iter().map(|i| run[*i]).collect();
         if !tasks.is_empty() {
-            let made = accept_at_once(self.line, &self.base, self.now, &tasks, false).await?;
+            let made = accept_at_once(self.line, &self.base, self.now, &tasks).await?;
             self.bind_keys(&tasks, &made).await?;
             // They are counted already, so whoever asks how many wait has to ask again.
             self.waiting.clear();

@@ -1,6 +1,6 @@
 //! Removing what has been kept long enough.
 //!
-//! A sweep goes through the tasks in the order of accepting and stops where they are younger than
+//! A sweep goes through the tasks by their places, which are about the order of accepting, and stops where both are younger than
 //! the shortest retention, for no task ends before it was accepted. What is exempt is passed
 //! over by the cursor, so it starves nothing behind it.
 
@@ -9,6 +9,7 @@ use super::marks::ROW_BYTES;
 use super::sort::Sort;
 use super::spec::Spec;
 use crate::error::Trouble;
+use crate::index::laid_at;
 use longshore_core::State;
 use longshore_core::store::{BATCH, KIND_KEPT, Pruned, Retention};
 
@@ -56,8 +57,10 @@ impl Desk<'_> {
                 old.push(last);
             }
             // Where a whole batch is too young, everything behind it is; a clock that was set back makes
-            // single ones look young.
-            young &= row.try_get::<_, i64>(3)? > success.max(failed);
+            // single ones look young, and an id that somebody chose may lie among older ones.
+            let youngest = success.max(failed);
+            young &= row.try_get::<_, i64>(3)? > youngest
+                && laid_at(last).is_none_or(|at| at > youngest);
         }
         let mut pruned = Pruned { more: rows.len() == BATCH && !young, ..Pruned::default() };
         cursor.0 = if pruned.more { last } else { 0 };

@@ -1,7 +1,7 @@
 //! Cancelling all that waits in a queue, batch by batch.
 //!
-//! It goes down from the newest task, so that children end before their parents and none fails
-//! because of a purge that it is part of; and what comes in meanwhile stays.
+//! It goes down from the newest task, so that most children end before their parents; those that lie lower are cut loose first,
+//! so that none fails because of a batch that it is part of. What comes in behind the first batch meanwhile stays.
 
 use super::act::Done;
 use super::desk::Desk;
@@ -40,6 +40,8 @@ impl Desk<'_> {
         let (waiting, rest) = self.waiting_below(queue, tenant, below).await?;
         let ascending: Vec<i64> = waiting.iter().rev().copied().collect();
         self.lock_rows(&ascending).await?;
+        // A child is purged for itself, wherever it lies, not failed because its parent was.
+        self.cut_loose(&ascending).await?;
         let mut acted = Acted::default();
         for seq in waiting {
             let Some(mut row) = self.load(seq).await? else { continue };

@@ -7,6 +7,7 @@ use super::attempts::Entry;
 use super::desk::Desk;
 use super::row::TaskRow;
 use crate::error::Trouble;
+use crate::schema::VERSION;
 use crate::survey::Over;
 use longshore_core::attempt::{AttemptOutcome, TaskError};
 use longshore_core::rescue::Runs;
@@ -84,11 +85,11 @@ impl Desk<'_> {
     ) -> Result<bool, Trouble> {
         // What a claim handed out that was still on its way when its process was buried.
         self.execute(
-            "INSERT INTO instances(epoch, opened_at, lasts, fate)
-             SELECT DISTINCT instance, 0, 0, $1::int2 FROM holds
+            "INSERT INTO instances(epoch, opened_at, lasts, fate, version)
+             SELECT DISTINCT instance, 0, 0, $1::int2, $2::int4 FROM holds
              WHERE NOT EXISTS (SELECT 1 FROM instances WHERE epoch = holds.instance)
              ON CONFLICT DO NOTHING",
-            &[&DIED],
+            &[&DIED, &VERSION],
         )
         .await?;
         let dead = self.rows("SELECT epoch, fate FROM instances WHERE fate > 0", &[]).await?;

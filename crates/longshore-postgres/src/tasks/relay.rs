@@ -2,7 +2,7 @@
 
 use super::spec::Spec;
 use crate::error::Trouble;
-use crate::index::{line_number, sort_number};
+use crate::index::in_line;
 use crate::links::Link;
 use crate::oversight::{kind, tenant};
 use longshore_core::store::{Carried, MarkRef, Marked, Outbox, Relay};
@@ -35,16 +35,8 @@ WITH line AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT tasks.seq, rank, id, openings, spec FROM tasks
         WHERE ",
-    sort_number!("tasks.queue", "kind"),
-    " = ",
-    sort_number!("$1", "free.kind"),
+    in_line!("$1", "free.kind", "free.tenant", "free.ready"),
     "
-          AND ",
-    line_number!("tenant", "ready"),
-    " = ",
-    line_number!("free.tenant", "free.ready"),
-    "
-          AND ready > 0 AND tasks.queue = $1 AND kind = free.kind AND tenant = free.tenant AND ready = free.ready
           AND EXISTS (SELECT 1 FROM outbox WHERE outbox.seq = tasks.seq AND NOT outbox.relayed OFFSET 0)
         ORDER BY rank, tasks.seq LIMIT free.room) AS best
 ), picked AS (

@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::sort::Sort;
 use super::spec::Spec;
 use crate::error::Trouble;
-use crate::index::{own_place, place_of};
+use crate::index::{find_by_id, own_place};
 use crate::links::Link;
 use longshore_core::attempt::TaskError;
 use longshore_core::readiness::BlockedBy;
@@ -204,7 +204,7 @@ impl Desk<'_> {
 
     /// Loads a row by its id, and locks it and its lane.
     pub(crate) async fn load_by_id(&mut self, id: TaskId) -> Result<Option<TaskRow>, Trouble> {
-        let Some(row) = self.row(place_of!(), &[&id.0, &own_place(id)]).await? else {
+        let Some(row) = self.row(find_by_id!(), &[&id.0, &own_place(id)]).await? else {
             return Ok(None);
         };
         let seq = row.try_get(0)?;
@@ -262,8 +262,13 @@ impl Desk<'_> {
     }
 }
 
-const WHOLE: &str =
-    concat!("SELECT ", columns!(), ", payload, result FROM tasks WHERE seq = (", place_of!(), ")");
+const WHOLE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", payload, result FROM tasks WHERE seq = (",
+    find_by_id!(),
+    ")"
+);
 
 fn whole(row: &Row, durability: Durability) -> Result<Task, Trouble> {
     let mut task = TaskRow::read(row)?.into_task(durability);

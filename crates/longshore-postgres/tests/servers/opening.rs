@@ -157,7 +157,7 @@ pub(crate) async fn a_schema_is_brought_up_beside_its_servers_and_settled_when_t
         assert_eq!(found.expect("it answers").len(), 1);
         let again = vec![Valid::vouch(NewTask { id, id_is_chosen: true, ..job() })];
         let refused = new.accept(again).await.expect("accept answers").remove(0);
-        assert_eq!(refused.unwrap_err(), Refused::IdTaken { existing: id });
+        assert_eq!(refused.expect_err("it is taken"), Refused::IdTaken { existing: id });
     }
     assert_eq!(claim_inside(&new, 9).await.len(), 3);
     new.close().await.expect("closed");
@@ -173,6 +173,26 @@ pub(crate) async fn a_schema_is_brought_up_beside_its_servers_and_settled_when_t
     assert!(new.get(job().tenant, old).await.expect("it answers").is_some());
     let held = database.query_one("SELECT count(*) FROM held", &[]).await.expect("it answers");
     assert_eq!(held.get::<_, i64>(0), 3, "by lines that were written before");
+}
+
+pub(crate) async fn a_schema_that_is_read_for_long_is_settled_later() {
+    let url = fresh_url();
+    let mut database = schema_of_version_3(&url).await;
+    database.execute("DELETE FROM instances", &[]).await.expect("it had ended");
+    open(&url).await.close().await.expect("closed");
+    let backup = database.transaction().await.expect("begun");
+    backup.query("SELECT count(*) FROM tasks", &[]).await.expect("it reads");
+    let store = open(&url).await;
+    submit(&store, job()).await;
+    assert_eq!(claim_inside(&store, 1).await.len(), 1);
+    backup.rollback().await.expect("ended");
+    assert_eq!(format_of(&database).await, (4, 1));
+    let second = open(&url).await;
+    assert_eq!(format_of(&database).await, (4, 4));
+    // One of an older program that had been away cannot come back.
+    let back = "INSERT INTO instances(epoch, opened_at, lasts) VALUES (0, 0, 0)";
+    database.execute(back, &[]).await.expect_err("it has no version");
+    second.close().await.expect("closed");
 }
 
 pub(crate) async fn what_an_older_program_held_is_taken_back() {

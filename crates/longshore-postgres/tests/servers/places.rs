@@ -106,3 +106,24 @@ pub(crate) async fn the_function_submits_beside_a_task_at_the_same_place() {
         assert_eq!(refused, [Err(Refused::IdTaken { existing: id })]);
     }
 }
+
+pub(crate) async fn an_id_that_lies_apart_is_not_taken_twice_when_its_place_becomes_free() {
+    let url = fresh_url();
+    let store = open(&url).await;
+    let first = submit(&store, job()).await;
+    let apart = twin(first);
+    submit(&store, NewTask { id: apart, ..job() }).await;
+    let client = connect(&url).await;
+    let removed = client.execute("DELETE FROM tasks WHERE id = $1", &[&first.0]).await;
+    assert_eq!(removed.expect("it answers"), 1);
+    let again = NewTask { id: apart, id_is_chosen: true, ..job() };
+    let keyed = NewTask { order_key: Some("lane".to_owned()), ..again.clone() };
+    let refused = Refused::IdTaken { existing: apart };
+    for task in [again.clone(), keyed] {
+        assert_eq!(try_submit(&store, vec![task]).await, [Err(refused.clone())]);
+    }
+    let together = try_submit(&store, vec![job(), again]).await;
+    assert_eq!(together[1], Err(refused));
+    let by_hand = client.query_one("SELECT submit('job', id => $1)", &[&apart.0]).await;
+    assert!(by_hand.is_err());
+}
