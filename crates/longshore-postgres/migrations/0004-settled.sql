@@ -3,6 +3,13 @@
 DROP INDEX tasks_id;
 DROP INDEX tasks_ready;
 
+-- What was claimed by a program before, and is held by nobody who is open.
+INSERT INTO holds(instance, number, seqs)
+SELECT instance, -1, array_agg(seq) FROM tasks
+WHERE state = 2 AND instance IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.instance = tasks.instance AND tasks.seq = ANY(holds.seqs))
+GROUP BY instance;
+
 CREATE OR REPLACE VIEW held AS
 SELECT DISTINCT tasks.seq, id, token, tasks.instance, runs
 FROM holds CROSS JOIN LATERAL unnest(seqs) AS lies(seq)

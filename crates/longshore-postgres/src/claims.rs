@@ -136,8 +136,17 @@ impl Engine {
             }
             let phase = Phase::default();
             let _claiming = self.holds.claiming().await;
-            match in_time(&phase, self.serve_want(&phase, claim, want)).await {
-                Ok(more) => leased.extend(more),
+            let line = self.holds.number();
+            match in_time(&phase, self.serve_want(&phase, claim, want, line)).await {
+                Ok((more, damaged)) => {
+                    if !matches!(claim.hold, Hold::Lease { .. }) {
+                        self.holds.note(line, more.iter(), damaged.len());
+                    }
+                    if !damaged.is_empty() {
+                        self.suspect_strays(); // what could not be set aside is given back
+                    }
+                    leased.extend(more);
+                }
                 Err(trouble) => {
                     if matches!(trouble, Trouble::Unknown(_)) {
                         self.suspect_strays();
@@ -155,11 +164,12 @@ impl Engine {
     }
 
     async fn serve_want(
-        self: &Arc<Self>,
+        &self,
         phase: &Phase,
         claim: &Claim,
         want: &Want,
-    ) -> Result<Vec<Leased>, Trouble> {
+        line: i64,
+    ) -> Result<Claimed, Trouble> {
         let mut tries = 0;
         let _turn = match want.rate {
             Some(_) => Some(self.gates.turn(&want.queue).await),
@@ -167,9 +177,9 @@ impl Engine {
         };
         loop {
             if self.gates.shut_until(want, self.base.clock.monotonic()).is_some() {
-                return Ok(Vec::new());
+                return Ok(Claimed::default());
             }
-            let tried = self.try_want(phase, claim, want).await;
+            let tried = self.try_want(phase, claim, want, line).await;
             if tried.is_err() {
                 // What it had locked may have been passed over by others.
                 self.hub.lines.doubt(want.queue.as_str());
@@ -179,7 +189,7 @@ impl Engine {
                     if !damaged.is_empty() {
                         self.set_aside(&damaged).await;
                     }
-                    return Ok(leased);
+                    return Ok((leased, damaged));
                 }
                 Err(Trouble::Again(_)) if tries < 8 => {
                     tries += 1;
@@ -191,7 +201,7 @@ impl Engine {
     }
 
     /// Puts what has lost its payload among the dead letters. What that fails for is handed out again, and found again.
-    async fn set_aside(self: &Arc<Self>, damaged: &[LeaseRef]) {
+    async fn set_aside(&self, damaged: &[LeaseRef]) {
         let seqs = damaged.iter().map(|lease| lease.seq.0).collect();
         let aside = async {
             self.attempt(&RecordAll::release(damaged)).await?;
@@ -199,7 +209,6 @@ impl Engine {
         };
         if let Err(trouble) = aside.await {
             tracing::warn!(%trouble, "damaged tasks could not be set aside yet");
-            self.suspect_strays();
         }
     }
 
@@ -218,9 +227,9 @@ impl Engine {
         phase: &Phase,
         claim: &Claim,
         want: &Want,
+        line: i64,
     ) -> Result<Claimed, Trouble> {
         let base = &self.base;
-        let line = self.holds.number();
         let mut taker = Taker::new(want, claim.hold, &claim.worker, base.epoch(), line);
         let _alone = if taker.runs_inside() && base.suspects() > 0 {
             taker.suspects = true;
@@ -279,9 +288,6 @@ impl Engine {
             applied.map_err(|injected| Trouble::Unknown(injected.to_string()))?; // committed already
         }
         link.cleanse();
-        if !matches!(claim.hold, Hold::Lease { .. }) {
-            self.holds.note(line, claimed.0.iter(), claimed.1.len());
-        }
         if let Look::At(lines) = &look {
             let lowest = found.lowest()?;
             for (line, start) in lines {

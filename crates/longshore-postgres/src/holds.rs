@@ -9,6 +9,7 @@
 
 use crate::engine::Engine;
 use crate::error::Trouble;
+use crate::index::nothing_held;
 use crate::jobs::RecordAll;
 use crate::tasks::{Marks, Sort};
 use longshore_core::store::{Ending, LeaseRef, Leased};
@@ -126,6 +127,16 @@ impl Holds {
         }
     }
 
+    /// The lines of which nothing is held any more; if there are none, nobody removes them from now on.
+    fn take_over(&self) -> Option<Vec<i64>> {
+        let mut ledger = self.lock();
+        if ledger.over.is_empty() {
+            self.sweeps.store(false, Ordering::SeqCst);
+            return None;
+        }
+        Some(std::mem::take(&mut ledger.over))
+    }
+
     /// The lines of which something is held.
     fn lines(&self) -> Vec<i64> {
         let mut ledger = self.lock();
@@ -140,25 +151,23 @@ impl Engine {
     pub(crate) fn forget_held(self: &Arc<Self>, tokens: impl Iterator<Item = i64>) {
         let mut ledger = self.holds.lock();
         tokens.for_each(|token| ledger.remove(token));
-        let is_clean = ledger.over.is_empty();
-        drop(ledger);
-        if is_clean || self.holds.sweeps.swap(true, Ordering::SeqCst) {
+        if ledger.over.is_empty() || self.holds.sweeps.swap(true, Ordering::SeqCst) {
             return;
         }
+        drop(ledger);
         let engine = self.clone();
         self.handle.spawn(async move {
             loop {
                 tokio::time::sleep(GATHER).await;
-                let over = std::mem::take(&mut engine.holds.lock().over);
-                if over.is_empty() || engine.is_closed() {
-                    break;
+                let Some(over) = engine.holds.take_over() else { break };
+                if engine.is_closed() {
+                    break; // what it signs off with goes at once
                 }
                 if let Err(trouble) = engine.remove_lines(&over).await {
                     tracing::debug!(%trouble, "lines of what was held are removed later");
                     engine.holds.lock().over.extend(over);
                 }
             }
-            engine.holds.sweeps.store(false, Ordering::SeqCst);
         });
     }
 
@@ -211,12 +220,15 @@ impl Engine {
         Ok(count)
     }
 
-    /// Removes lines of which this process holds nothing.
+    /// Removes lines of which this process holds nothing, and the database says so, too: a claim may have come through since.
     async fn remove_other_lines(&self) -> Result<(), Trouble> {
         let _alone = self.holds.claims.write().await;
         let lines = self.holds.lines();
         let link = self.links.work().await?;
-        let sql = "DELETE FROM holds WHERE instance = $1 AND number <> ALL($2)";
+        let sql = concat!(
+            "DELETE FROM holds WHERE instance = $1 AND number <> ALL($2) AND ",
+            nothing_held!()
+        );
         link.query(sql, &[&self.base.epoch(), &lines]).await.map(drop)
     }
 

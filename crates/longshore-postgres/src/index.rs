@@ -97,6 +97,15 @@ macro_rules! find_by_ids {
 }
 pub(crate) use find_by_ids;
 
+/// Whether nothing of a line of `holds` is held. A line is written with the rows of its tasks, so that one look sees both or none.
+macro_rules! nothing_held {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.seq = ANY(holds.seqs) AND tasks.state = 2
+            AND tasks.instance = holds.instance)"
+    };
+}
+pub(crate) use nothing_held;
+
 /// When a row was laid at its place, in milliseconds since 1970; nothing for those of programs before version 4.
 pub(crate) fn laid_at(seq: i64) -> Option<i64> {
     (seq >= 1 << 41).then_some((seq >> 22) + 1_577_836_800_000)

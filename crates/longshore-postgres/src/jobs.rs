@@ -2,6 +2,7 @@
 
 use crate::engine::Job;
 use crate::error::Trouble;
+use crate::index::nothing_held;
 use crate::survey::Over;
 use crate::tasks::{Desk, Done, PruneCursor};
 use async_trait::async_trait;
@@ -192,7 +193,11 @@ jobs! {
         )
         .await?;
         desk.execute(
-            "DELETE FROM holds WHERE instance = $1 AND NOT EXISTS (SELECT 1 FROM instances WHERE epoch = $1)",
+            concat!(
+                "DELETE FROM holds WHERE instance = $1
+                   AND NOT EXISTS (SELECT 1 FROM instances WHERE epoch = $1) AND ",
+                nothing_held!()
+            ),
             &[&job.epoch],
         )
         .await?;

@@ -172,8 +172,11 @@ async fn settle(step: &Transaction<'_>, format: &mut Format) -> Result<(), tokio
         let settled = step
             .batch_execute(&format!("SAVEPOINT unsettled; SET LOCAL lock_timeout = '1s'; {sql}"))
             .await;
-        if settled.as_ref().is_err_and(|error| error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
-        {
+        let is_in_use = |error: &tokio_postgres::Error| {
+            let waits = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED];
+            error.code().is_some_and(|code| waits.contains(code))
+        };
+        if settled.as_ref().is_err_and(is_in_use) {
             step.batch_execute("ROLLBACK TO unsettled").await?;
             tracing::info!(
                 version,

@@ -42,15 +42,18 @@ impl Desk<'_> {
             (None, None) => None,
             _ => Some(self.bound(want).await?),
         };
-        let mut opened = Vec::with_capacity(want.ids.len());
+        let epoch = self.base.epoch();
+        let mut opened: Vec<Opened> = Vec::with_capacity(want.ids.len());
         for id in &want.ids {
-            opened.push(self.open_carried(*id, want, &mut bound).await?);
+            let isolated = |of: &Opened| matches!(of, Opened::Leased(leased) if leased.isolated);
+            let alone = opened.iter().any(isolated);
+            opened.push(self.open_carried(*id, want, epoch, alone, &mut bound).await?);
         }
         let held: Vec<i64> = opened.iter().filter_map(held_by_process).collect();
         if !held.is_empty() {
             self.execute(
                 "INSERT INTO holds(instance, number, seqs) VALUES ($1, $2, $3)",
-                &[&self.base.epoch(), &number, &held],
+                &[&epoch, &number, &held],
             )
             .await?;
         }
@@ -70,11 +73,13 @@ impl Desk<'_> {
         Bound::read(&row, limit, want.rate, self.now)
     }
 
-    /// Opens a task that a broker carried.
+    /// Opens a task that a broker carried; none that has to run isolated if one was opened that is `alone`.
     pub(crate) async fn open_carried(
         &mut self,
         id: TaskId,
         want: &Open,
+        epoch: i32,
+        alone: bool,
         bound: &mut Option<Bound>,
     ) -> Result<Opened, Trouble> {
         let hold = want.hold;
@@ -86,7 +91,7 @@ impl Desk<'_> {
             return Ok(Opened::Held);
         }
         let runs = Runs::of(hold, row.ready == 2);
-        let alone = runs == Runs::Isolated && self.isolated_runs().await?;
+        let alone = runs == Runs::Isolated && (alone || self.isolated_runs(epoch).await?);
         if row.ready == 0 || alone || self.is_paused(&row.sort).await? {
             // Its envelope is dropped, so the broker is given another one.
             self.execute("UPDATE outbox SET relayed = false WHERE seq = $1", &[&row.seq]).await?;
@@ -111,7 +116,7 @@ impl Desk<'_> {
                     &timed,
                     &lasts,
                     &BEYOND_TIMEOUT,
-                    &self.base.epoch(),
+                    &epoch,
                     &i16::from(runs.number()),
                     &self.now.0,
                     &(row.state as i16),
@@ -152,12 +157,8 @@ impl Desk<'_> {
         }
     }
 
-    async fn isolated_runs(&self) -> Result<bool, Trouble> {
-        self.exists(
-            "SELECT 1 FROM held WHERE instance = $1 AND runs = 1 LIMIT 1",
-            &[&self.base.epoch()],
-        )
-        .await
+    async fn isolated_runs(&self, epoch: i32) -> Result<bool, Trouble> {
+        self.exists("SELECT 1 FROM held WHERE instance = $1 AND runs = 1 LIMIT 1", &[&epoch]).await
     }
 
     async fn is_paused(&self, sort: &super::Sort) -> Result<bool, Trouble> {

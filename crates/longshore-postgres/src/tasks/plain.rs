@@ -8,7 +8,7 @@ use super::sort::Sort;
 use super::spec::Spec;
 use crate::base::Base;
 use crate::error::Trouble;
-use crate::index::{find_by_ids, own_place, own_places};
+use crate::index::{apart, find_by_ids, own_place, own_places};
 use crate::links::Link;
 use longshore_core::store::Refused;
 use longshore_core::task::Accepted;
@@ -238,10 +238,7 @@ pub(crate) async fn plain_accepts(
         values.extend(counts.values());
         Ok(link.client().execute(&statement, &values).await.map(drop))
     };
-    if !taken(Line::Ours(link), tasks.iter().copied().filter(|task| task.id_is_chosen))
-        .await?
-        .is_empty()
-    {
+    if !taken_apart(Line::Ours(link), tasks).await?.is_empty() {
         return accept_in_one(link, base, now, tasks).await;
     }
     match written.await? {
@@ -271,16 +268,23 @@ async fn accept_in_one(
     Ok(accepted)
 }
 
-/// Which of these ids are taken; asks only of those that lead to a place, where nothing else tells.
-async fn taken(
-    line: Line<'_>,
-    tasks: impl Iterator<Item = &NewTask>,
-) -> Result<HashSet<uuid::Uuid>, Trouble> {
-    let ids: Vec<TaskId> =
-        tasks.map(|task| task.id).filter(|id| own_place(*id).is_some()).collect();
+/// Which of the chosen ids that carry a place are taken by rows that lie apart from it: no other index tells.
+async fn taken_apart(line: Line<'_>, tasks: &[&NewTask]) -> Result<HashSet<uuid::Uuid>, Trouble> {
+    let may_be = |task: &&&NewTask| task.id_is_chosen && own_place(task.id).is_some();
+    let ids: Vec<uuid::Uuid> = tasks.iter().filter(may_be).map(|task| task.id.0).collect();
     if ids.is_empty() {
         return Ok(HashSet::new());
     }
+    let sql = concat!("SELECT id FROM tasks WHERE id = ANY($1) AND ", apart!());
+    ids_of(&line.query(sql, &[&ids], false).await?)
+}
+
+/// Which of the ids of these tasks are taken.
+async fn taken_of(line: Line<'_>, tasks: &[&NewTask]) -> Result<HashSet<uuid::Uuid>, Trouble> {
+    if tasks.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
     let (ids, places) = own_places(&ids);
     let sql = concat!("SELECT id FROM tasks WHERE seq IN (", find_by_ids!(), ")");
     ids_of(&line.query(sql, &[&ids, &places], false).await?)
@@ -315,7 +319,7 @@ async fn accept_at_once(
     now: Timestamp,
     tasks: &[&NewTask],
 ) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
-    let before = taken(line, tasks.iter().copied().filter(|task| task.id_is_chosen)).await?;
+    let before = taken_apart(line, tasks).await?;
     let free: Vec<&NewTask> =
         tasks.iter().copied().filter(|task| !before.contains(&task.id.0)).collect();
     let columns = Columns::of(&free)?;
@@ -323,7 +327,7 @@ async fn accept_at_once(
     // Of the others either the id is taken, or another task lies where it leads.
     let missed: Vec<&NewTask> =
         free.into_iter().filter(|task| !made.contains(&task.id.0)).collect();
-    let taken = taken(line, missed.iter().copied()).await?;
+    let taken = taken_of(line, &missed).await?;
     let is_apart = |task: &&NewTask| own_place(task.id).is_some() && !taken.contains(&task.id.0);
     let apart: Vec<&NewTask> = missed.into_iter().filter(is_apart).collect();
     if !apart.is_empty() {

@@ -7,6 +7,7 @@ use super::attempts::Entry;
 use super::desk::Desk;
 use super::row::TaskRow;
 use crate::error::Trouble;
+use crate::index::nothing_held;
 use crate::schema::VERSION;
 use crate::survey::Over;
 use longshore_core::attempt::{AttemptOutcome, TaskError};
@@ -83,13 +84,13 @@ impl Desk<'_> {
         mut left: usize,
         events: &mut Vec<Event>,
     ) -> Result<bool, Trouble> {
-        // What a claim handed out that was still on its way when its process was buried.
+        // What a claim handed out that was still on its way when its process was buried: nobody's fault.
         self.execute(
             "INSERT INTO instances(epoch, opened_at, lasts, fate, version)
              SELECT DISTINCT instance, 0, 0, $1::int2, $2::int4 FROM holds
              WHERE NOT EXISTS (SELECT 1 FROM instances WHERE epoch = holds.instance)
              ON CONFLICT DO NOTHING",
-            &[&DIED, &VERSION],
+            &[&OUTAGE, &VERSION],
         )
         .await?;
         let dead = self.rows("SELECT epoch, fate FROM instances WHERE fate > 0", &[]).await?;
@@ -115,7 +116,9 @@ impl Desk<'_> {
                 return Ok(true);
             }
             left -= seqs.len();
-            self.execute("DELETE FROM holds WHERE instance = $1", &[&epoch]).await?;
+            // A claim may have come through since: its line stays, and is found by the next one who buries.
+            let sql = concat!("DELETE FROM holds WHERE instance = $1 AND ", nothing_held!());
+            self.execute(sql, &[&epoch]).await?;
             self.execute("DELETE FROM instances WHERE epoch = $1", &[&epoch]).await?;
         }
         Ok(false)

@@ -79,12 +79,15 @@ pub(crate) async fn a_line_of_what_was_handed_out_goes_with_the_last_of_it() {
 pub(crate) async fn what_is_handed_out_to_a_server_that_is_buried_already_is_taken_back() {
     let url = fresh_url();
     let (store, database) = (open(&url).await, connect(&url).await);
+    let alive = open(&url).await;
     let id = submit(&store, job()).await;
     assert_eq!(claim_inside(&store, 1).await.len(), 1);
     // As if its claim had been on its way for longer than its burial took.
-    database.execute("DELETE FROM instances", &[]).await.expect("it answers");
-    let alive = open(&url).await;
+    let buried = "DELETE FROM instances WHERE epoch = (SELECT instance FROM tasks)";
+    assert_eq!(database.execute(buried, &[]).await.expect("it answers"), 1);
+    assert_eq!(rescued(&alive).await, 1);
     assert_eq!(task(&alive, id).await.state, State::Pending);
+    assert_eq!(task(&alive, id).await.crashes, 0, "nobody died of it");
     assert_eq!(lines(&database).await, 0);
 }
 

@@ -3,7 +3,7 @@
 use super::bench::{Bench, job, kind};
 use super::case_list;
 use longshore_core::attempt::AttemptOutcome;
-use longshore_core::store::{Claim, Hold, Leased, Opened, Want};
+use longshore_core::store::{Claim, Hold, Leased, Open, Opened, Want};
 use longshore_core::{NewTask, State, TaskId, Verdict};
 
 case_list![
@@ -14,6 +14,7 @@ case_list![
     a_suspect_held_inside_keeps_no_outside_worker_waiting,
     neighbours_of_a_killer_are_not_charged,
     a_second_suspect_cannot_be_opened,
+    of_two_suspects_that_are_opened_together_one_is,
     what_runs_outside_is_never_a_suspect,
     a_suspect_whose_handler_runs_outside_is_not_isolated,
     a_cancel_of_what_ran_outside_is_kept_over_a_death,
@@ -98,6 +99,14 @@ async fn a_second_suspect_cannot_be_opened(t: Bench) {
     assert_eq!(t.open(ids[1], Hold::Process).await, Opened::NotReady);
     t.end(&first.lease, Verdict::Complete).await;
     assert!(matches!(t.open(ids[1], Hold::Process).await, Opened::Leased(_)));
+}
+
+async fn of_two_suspects_that_are_opened_together_one_is(t: Bench) {
+    let ids = suspects(&t, 2).await;
+    t.carry("default", Some("broker")).await;
+    let opened = t.open_with(Open { hold: Hold::Process, ..t.opening(ids) }).await;
+    assert!(matches!(&opened[0], Opened::Leased(first) if first.isolated));
+    assert_eq!(opened[1], Opened::NotReady);
 }
 
 /// Claims for this process, in which the handlers of kind `job` do not run.
