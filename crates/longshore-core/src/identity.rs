@@ -14,6 +14,7 @@
 //! | 20 | mark: a hash of the place, by which ids of ours are told from other people's |
 //! | 33 | random |
 
+use crate::Timestamp;
 use crate::task::Seq;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -79,6 +80,11 @@ impl TaskId {
             | random;
         Self(Uuid::from_u128(bits))
     }
+}
+
+/// The time that a place stands for, carried by an id or drawn; nothing for a smaller number, which is no such place.
+pub fn time_of(place: Seq) -> Option<Timestamp> {
+    (place.0 >= LEAST).then_some(Timestamp((place.0 >> LOW) + DAWN))
 }
 
 /// Milliseconds since [`DAWN`].
@@ -150,7 +156,10 @@ mod tests {
         for place in [LEAST, i64::MAX & !DRAWN, 12_345_678_901 << LOW | (DRAWN - 1)] {
             let id = TaskId::at(place, (1 << RANDOM_BITS) - 1);
             assert_eq!(id.place(), Some(Seq(place)), "{id}");
+            let time = time_of(Seq(place)).map(|time| time.0.unsigned_abs());
+            assert_eq!(time.map(u128::from), Some(id.0.as_u128() >> 80), "{id}");
         }
+        assert_eq!(time_of(Seq(LEAST - 1)), None);
     }
 
     #[test]

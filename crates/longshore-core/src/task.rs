@@ -4,7 +4,7 @@
 //! the promise, [`Task`] is what is read back.
 
 use crate::attempt::TaskError;
-pub use crate::identity::TaskId;
+pub use crate::identity::{TaskId, time_of};
 use crate::readiness::{BlockedBy, DEFAULT_PRIORITY, OnParentFailure};
 use crate::retry::DEFAULT_MAX_ATTEMPTS;
 use crate::{Event, KindName, QueueName, Span, State, TenantName, Timestamp, Token};

@@ -106,11 +106,6 @@ macro_rules! nothing_held {
 }
 pub(crate) use nothing_held;
 
-/// When a row was laid at its place, in milliseconds since 1970; nothing for those of programs before version 4.
-pub(crate) fn laid_at(seq: i64) -> Option<i64> {
-    (seq >= 1 << 41).then_some((seq >> 22) + 1_577_836_800_000)
-}
-
 /// The place that an id carries.
 pub(crate) fn own_place(id: TaskId) -> Option<i64> {
     id.place().map(|seq| seq.0)

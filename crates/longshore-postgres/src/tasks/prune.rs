@@ -9,9 +9,9 @@ use super::marks::ROW_BYTES;
 use super::sort::Sort;
 use super::spec::Spec;
 use crate::error::Trouble;
-use crate::index::laid_at;
 use longshore_core::State;
 use longshore_core::store::{BATCH, KIND_KEPT, Pruned, Retention};
+use longshore_core::task::{Seq, time_of};
 
 /// How far sweeps have come.
 #[derive(Debug, Default, Clone, Copy)]
@@ -60,7 +60,7 @@ impl Desk<'_> {
             // single ones look young, and an id that somebody chose may lie among older ones.
             let youngest = success.max(failed);
             young &= row.try_get::<_, i64>(3)? > youngest
-                && laid_at(last).is_none_or(|at| at > youngest);
+                && time_of(Seq(last)).is_none_or(|at| at.0 > youngest);
         }
         let mut pruned = Pruned { more: rows.len() == BATCH && !young, ..Pruned::default() };
         cursor.0 = if pruned.more { last } else { 0 };
