@@ -51,6 +51,8 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     places::of_two_tasks_whose_ids_lead_to_one_place_both_are_found,
     places::a_child_finds_parents_that_lie_apart,
     places::an_id_that_lies_apart_is_not_taken_twice_when_its_place_becomes_free,
+    places::a_child_that_lies_below_its_parent_is_purged_with_it,
+    places::young_tasks_at_old_places_keep_nothing_behind_them_from_being_pruned,
     places::the_function_submits_beside_a_task_at_the_same_place,
     opening::a_schema_of_a_later_version_is_refused,
     opening::a_table_of_somebody_else_is_left_alone,

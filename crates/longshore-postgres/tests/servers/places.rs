@@ -1,11 +1,16 @@
 //! Where tasks lie, and how an id leads there.
 
-use crate::bench::{claim_inside, complete, connect, fresh_url, job, open, submit};
+use crate::bench::{
+    claim_inside, complete, connect, fresh_url, job, open, open_at, submit, submit_jobs,
+};
+use longshore_conformance::ManualClock;
 use longshore_core::attempt::Attempt;
-use longshore_core::store::{Intake, Refused, TaskQuery};
+use longshore_core::store::{Act, ActKind, BATCH, Intake, Refused, Retention, TaskQuery, Upkeep};
 use longshore_core::task::{Idempotency, Seq};
-use longshore_core::{NewTask, State, TaskId, Valid};
+use longshore_core::{Clock, NewTask, State, SystemClock, TaskId, Valid};
 use longshore_postgres::PostgresStore;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Another id that carries the same place: they differ in their random bits.
 fn twin(id: TaskId) -> TaskId {
@@ -91,6 +96,21 @@ pub(crate) async fn a_child_finds_parents_that_lie_apart() {
     assert_eq!(leased.iter().map(|task| task.lease.id).collect::<Vec<_>>(), [child]);
 }
 
+pub(crate) async fn a_child_that_lies_below_its_parent_is_purged_with_it() {
+    let store = open(&fresh_url()).await;
+    let child = TaskId::fresh();
+    let parent = submit(&store, NewTask { id: TaskId(uuid::Uuid::new_v4()), ..job() }).await;
+    submit(&store, NewTask { id: child, after: vec![parent], ..job() }).await;
+    let what = ActKind::Purge(job().queue);
+    let act = Act { by: "test".to_owned(), tenant: job().tenant, what };
+    let purged = store.act(vec![act]).await.expect("act answers").remove(0).expect("purged");
+    assert_eq!(purged.count, 2);
+    for id in [child, parent] {
+        let task = store.get(job().tenant, id).await.expect("it answers").expect("it is there");
+        assert_eq!((task.state, task.reason.as_deref()), (State::Cancelled, Some("purged")));
+    }
+}
+
 pub(crate) async fn the_function_submits_beside_a_task_at_the_same_place() {
     let url = fresh_url();
     let store = open(&url).await;
@@ -126,4 +146,26 @@ pub(crate) async fn an_id_that_lies_apart_is_not_taken_twice_when_its_place_beco
     assert_eq!(together[1], Err(refused));
     let by_hand = client.query_one("SELECT submit('job', id => $1)", &[&apart.0]).await;
     assert!(by_hand.is_err());
+}
+
+pub(crate) async fn young_tasks_at_old_places_keep_nothing_behind_them_from_being_pruned() {
+    let url = fresh_url();
+    let day = Duration::from_secs(86_400);
+    let ahead = SystemClock.now().after(10 * day);
+    let clock = Arc::new(ManualClock::starting_at(ahead));
+    let store = open_at(&url, &clock).await;
+    let old = submit(&store, job()).await;
+    let leased = claim_inside(&store, 1).await.remove(0);
+    assert!(complete(&store, leased.lease).await);
+    // A clock that was ahead has laid it behind all others.
+    let client = connect(&url).await;
+    let behind = "UPDATE tasks SET seq = 1::int8 << 62 WHERE id = $1";
+    assert_eq!(client.execute(behind, &[&old.0]).await.expect("it answers"), 1);
+    clock.advance(8 * day);
+    submit_jobs(&store, BATCH).await;
+    let mut removed = 0;
+    for _ in 0..2 {
+        removed += store.prune(&Retention::default()).await.expect("prune answers").tasks;
+    }
+    assert_eq!(removed, 1);
 }
