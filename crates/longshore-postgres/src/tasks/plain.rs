@@ -76,11 +76,12 @@ const ACCEPT_NEW: &str = concat!(
 
 /// As [`ACCEPT_NEW`] for tasks that are alike but for their ids, specs and payloads, lie where their ids lead, and are ready
 /// at once in a queue that nobody carries; with a carrier it does nothing. Most requests of several tasks are so, and it goes a
-/// fifth faster.
+/// fifth faster. The counters get $13 tasks of $14 bytes: 1 is pending, 8 ready.
 const ACCEPT_ALIKE: &str = "
 WITH counted AS (
     INSERT INTO counts(n, bytes, state, tenant, queue, kind)
-    SELECT * FROM unnest($13::int8[], $14::int8[], $15::int2[], $16::text[], $17::text[], $18::text[])
+    SELECT line.n, line.bytes, line.state, $2, $3, $4
+    FROM (VALUES ($13::int8, $14::int8, 1::int2), ($13, 0, 8)) AS line(n, bytes, state)
     WHERE NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $3)
 )
 INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, priority, max_attempts, created_at, run_at, timeout,
@@ -120,6 +121,7 @@ struct Columns<'t> {
     expires_in: Vec<Option<i64>>,
     on_failure: Vec<i16>,
     groups: Vec<Option<uuid::Uuid>>,
+    /// Empty if there are none.
     specs: Vec<Option<String>>,
     payloads: Vec<&'t [u8]>,
 }
@@ -129,6 +131,9 @@ impl<'t> Columns<'t> {
         let mut columns = Self::default();
         for task in tasks {
             columns.push(task)?;
+        }
+        if columns.specs.iter().all(Option::is_none) {
+            columns.specs.clear(); // the database fills in what is missing
         }
         Ok(columns)
     }
@@ -222,18 +227,20 @@ pub(crate) async fn plain_accepts(
 ) -> Result<Vec<Result<Accepted, Refused>>, Trouble> {
     let now = base.clock.now();
     let columns = Columns::of(tasks)?;
-    let counts = counts_of(tasks, now);
     let written = async {
         if !tasks.is_empty() && columns.are_alike() {
             let statement = link.prepared(ACCEPT_ALIKE).await?;
+            let (count, bytes) = weight_of(tasks);
             let mut values = columns.values_of_one(&now.0).to_vec();
-            values.extend(counts.values());
+            let counts: [&(dyn ToSql + Sync); 2] = [&count, &bytes];
+            values.extend(counts);
             match link.client().execute(&statement, &values).await {
                 Ok(0) => {} // the queue is carried: there are marks to be made
                 done => return Ok::<_, Trouble>(done.map(drop)),
             }
         }
         let statement = link.prepared(ACCEPT_NEW).await?;
+        let counts = counts_of(tasks, now);
         let mut values = columns.values(&now.0).to_vec();
         values.extend(counts.values());
         Ok(link.client().execute(&statement, &values).await.map(drop))
@@ -302,14 +309,20 @@ fn counts_of(tasks: &[&NewTask], now: Timestamp) -> marks::Columns {
     };
     for run in tasks.chunk_by(is_like) {
         let (sort, state) = (Sort::of(run[0]), state_of(run[0], now));
-        let bytes: usize = run.iter().map(|task| task.payload.as_bytes().len()).sum();
-        let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let (n, bytes) = (signed(run.len()), signed(bytes));
+        let (n, bytes) = weight_of(run);
         marks.count(&sort, state as u8, n);
-        marks.weigh(&sort, state as u8, bytes.saturating_add(n * marks::ROW_BYTES));
+        marks.weigh(&sort, state as u8, bytes);
         marks.count_ready(&sort, u8::from(state == State::Pending), n);
     }
     marks.take()
+}
+
+/// How many tasks, and what they weigh.
+fn weight_of(tasks: &[&NewTask]) -> (i64, i64) {
+    let bytes: usize = tasks.iter().map(|task| task.payload.as_bytes().len()).sum();
+    let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let count = signed(tasks.len());
+    (count, signed(bytes).saturating_add(count.saturating_mul(marks::ROW_BYTES)))
 }
 
 /// Accepts tasks that need nothing but a row (and whose keys, if they have any, were looked up).
