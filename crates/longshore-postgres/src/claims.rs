@@ -138,14 +138,15 @@ impl Engine {
             let _claiming = self.holds.claiming().await;
             let line = self.holds.number();
             match in_time(&phase, self.serve_want(&phase, claim, want, line)).await {
-                Ok((more, damaged)) => {
+                Ok(Claimed { handed, damaged }) => {
                     if !matches!(claim.hold, Hold::Lease { .. }) {
-                        self.holds.note(line, more.iter(), damaged.len());
+                        let handed = handed.iter().map(|handed| (&handed.task, handed.lies));
+                        self.holds.note(line, handed, damaged.len());
                     }
                     if !damaged.is_empty() {
                         self.suspect_strays(); // what could not be set aside is given back
                     }
-                    leased.extend(more);
+                    leased.extend(handed.into_iter().map(|handed| handed.task));
                 }
                 Err(trouble) => {
                     if matches!(trouble, Trouble::Unknown(_)) {
@@ -185,11 +186,11 @@ impl Engine {
                 self.hub.lines.doubt(want.queue.as_str());
             }
             match tried {
-                Ok((leased, damaged)) => {
-                    if !damaged.is_empty() {
-                        self.set_aside(&damaged).await;
+                Ok(claimed) => {
+                    if !claimed.damaged.is_empty() {
+                        self.set_aside(&claimed.damaged).await;
                     }
-                    return Ok((leased, damaged));
+                    return Ok(claimed);
                 }
                 Err(Trouble::Again(_)) if tries < 8 => {
                     tries += 1;
@@ -280,7 +281,7 @@ impl Engine {
                 return Ok(Claimed::default());
             }
             failpoint::pass("store.claim_applied")?;
-            bound.take(claimed.0.len());
+            bound.take(claimed.handed.len());
             self.commit_bound(phase, &link, want, bound).await?;
             self.shut_gate(want, bound, tick);
         } else if !found.rows.is_empty() {

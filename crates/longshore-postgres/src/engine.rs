@@ -241,6 +241,7 @@ impl Engine {
             for note in after.notes {
                 match note {
                     Note::Leased { held, renewals } => watch.leases.set(held, renewals, tick),
+                    Note::Moved { token, lies } => self.holds.moved(token, lies),
                     Note::Cancel { held, version, grace } => {
                         watch.cancel(held, version, grace, tick);
                     }

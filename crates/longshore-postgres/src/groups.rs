@@ -225,14 +225,14 @@ impl Engine {
         ends: Vec<&Ending>,
     ) -> Result<HashSet<i64>, Trouble> {
         let phase = Phase::default();
-        let known = self.holds.successes(&ends).map(|mut marks| marks.take());
+        let held = self.holds.rows(&ends);
         let recorded = in_time(&phase, async {
             let mut tries = 0;
             loop {
                 let mut link = self.links.work().await?;
                 link.soil();
                 phase.commits();
-                match plain_successes(&link, now, &ends, known.as_ref()).await {
+                match plain_successes(&link, now, &ends, held.as_ref()).await {
                     Err(Trouble::Again(_)) if tries < 8 => tries += 1,
                     answer => {
                         if answer.is_ok() {

@@ -7,14 +7,15 @@
 //! The database has a line for each hand-out, by which others find what a dead process held. It is removed a little after
 //! the last of it has ended.
 
+use crate::ctid::Ctid;
 use crate::engine::Engine;
 use crate::error::Trouble;
 use crate::index::nothing_held;
 use crate::jobs::RecordAll;
-use crate::tasks::{Marks, Sort};
+use crate::tasks::{HeldRows, Sort};
 use longshore_core::store::{Ending, LeaseRef, Leased};
 use longshore_core::task::Seq;
-use longshore_core::{State, TaskId, Token};
+use longshore_core::{TaskId, Token};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -42,10 +43,21 @@ pub(crate) struct Holds {
     sweeps: AtomicBool,
 }
 
+/// A task that is held.
+#[derive(Debug)]
+struct Held {
+    lease: LeaseRef,
+    sort: Sort,
+    /// Of its hand-out.
+    line: i64,
+    /// Its row, as far as is known.
+    lies: Ctid,
+}
+
 #[derive(Debug, Default)]
 struct Ledger {
-    /// What is held, and the line of its hand-out, by token.
-    tokens: HashMap<i64, (Sort, i64)>,
+    /// What is held, by token.
+    tokens: HashMap<i64, Held>,
     /// How much of each line is held.
     lines: HashMap<i64, usize>,
     /// Lines of which nothing is held any more.
@@ -54,7 +66,7 @@ struct Ledger {
 
 impl Ledger {
     fn remove(&mut self, token: i64) {
-        let Some((_, line)) = self.tokens.remove(&token) else { return };
+        let Some(Held { line, .. }) = self.tokens.remove(&token) else { return };
         if let Entry::Occupied(mut left) = self.lines.entry(line) {
             *left.get_mut() -= 1;
             if *left.get() == 0 {
@@ -80,18 +92,18 @@ impl Holds {
         self.number.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Notes what was handed out to be held by this process. Its line stays for as long as any of it is held, and while there is
-    /// something `unread` in it.
+    /// Notes what was handed out to be held by this process, and where it lies. Its line stays for as long as any of it is held, and
+    /// while there is something `unread` in it.
     pub(crate) fn note<'l>(
         &self,
         line: i64,
-        leased: impl Iterator<Item = &'l Leased>,
+        handed: impl Iterator<Item = (&'l Leased, Ctid)>,
         unread: usize,
     ) {
         let mut ledger = self.lock();
         let mut held = unread;
-        for task in leased.filter(|task| task.expires_at.is_none()) {
-            let entry = (Sort::of_leased(task), line);
+        for (task, lies) in handed.filter(|(task, _)| task.expires_at.is_none()) {
+            let entry = Held { lease: task.lease, sort: Sort::of_leased(task), line, lies };
             ledger.tokens.insert(task.lease.token.number(), entry);
             held += 1;
         }
@@ -100,22 +112,27 @@ impl Holds {
         }
     }
 
-    /// What ends change of the counters, if this process holds all of these tasks and they succeed.
-    pub(crate) fn successes(&self, ends: &[&Ending]) -> Option<Marks> {
-        let ledger = self.lock();
-        let sort_of =
-            |end: &&Ending| ledger.tokens.get(&end.lease.token.number()).map(|(sort, _)| sort);
-        let mut marks = Marks::default();
-        for run in ends.chunk_by(|a, b| sort_of(a) == sort_of(b)) {
-            let sort = sort_of(&run[0])?;
-            let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-            let results = run.iter().filter_map(|end| end.result.as_ref());
-            let bytes = results.map(|result| result.as_bytes().len()).sum();
-            marks.count(sort, State::Running as u8, -signed(run.len()));
-            marks.count(sort, State::Success as u8, signed(run.len()));
-            marks.weigh(sort, State::Success as u8, signed(bytes));
+    /// Notes where the row of a task lies now, if it is held.
+    pub(crate) fn moved(&self, token: i64, lies: Ctid) {
+        if let Some(held) = self.lock().tokens.get_mut(&token) {
+            held.lies = lies;
         }
-        Some(marks)
+    }
+
+    /// What is known of the tasks that end, if this process holds all of them.
+    pub(crate) fn rows(&self, ends: &[&Ending]) -> Option<HeldRows> {
+        let ledger = self.lock();
+        let find = |end: &&Ending| {
+            let held = ledger.tokens.get(&end.lease.token.number())?;
+            (held.lease == end.lease).then_some(held)
+        };
+        let held: Vec<&Held> = ends.iter().map(find).collect::<Option<_>>()?;
+        let of = &held.first()?.sort;
+        let are_alike = held.iter().all(|held| held.sort == *of);
+        Some(HeldRows {
+            lie: held.iter().map(|held| held.lies).collect(),
+            of: are_alike.then(|| of.clone()),
+        })
     }
 
     /// Forgets what is held no more as far as this process knows, though the database may say that it is: that is a stray then, and
@@ -140,7 +157,7 @@ impl Holds {
     /// The lines of which something is held.
     fn lines(&self) -> Vec<i64> {
         let mut ledger = self.lock();
-        let held: HashSet<i64> = ledger.tokens.values().map(|(_, line)| *line).collect();
+        let held: HashSet<i64> = ledger.tokens.values().map(|held| held.line).collect();
         ledger.lines.retain(|line, _| held.contains(line));
         held.into_iter().collect()
     }

@@ -4,12 +4,12 @@ use crate::engine::Job;
 use crate::error::Trouble;
 use crate::index::nothing_held;
 use crate::survey::Over;
-use crate::tasks::{Desk, Done, PruneCursor};
+use crate::tasks::{Desk, Done, OpenedRow, PruneCursor};
 use async_trait::async_trait;
 use longshore_core::failpoint;
 use longshore_core::store::{
     Act, Ending, Extend, Fired, Firing, KnownKind, LeaseRef, LeaseState, MarkRef, Moved, Open,
-    Opened, Pruned, Recorded, Refused, Retention, Schedule, SeenWorker, Term, Told, Worker,
+    Pruned, Recorded, Refused, Retention, Schedule, SeenWorker, Term, Told, Worker,
 };
 use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{NewTask, TenantName, Timestamp, Valid, Verdict};
@@ -74,7 +74,7 @@ jobs! {
     PurgeOn { act: Act, below: i64 } -> Done = |job, desk| desk.purge_on(&job.act, job.below).await;
 
     /// Opens tasks that a broker carried.
-    OpenAll { want: Open, line: i64 } -> Vec<Opened> = |job, desk| {
+    OpenAll { want: Open, line: i64 } -> Vec<OpenedRow> = |job, desk| {
         let opened = desk.open_all(&job.want, job.line).await?;
         failpoint::pass("store.claim_applied")?;
         Ok(opened)

@@ -16,6 +16,7 @@ mod audit;
 mod base;
 mod bounds;
 mod claims;
+mod ctid;
 mod engine;
 mod error;
 mod flight;

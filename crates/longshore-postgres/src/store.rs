@@ -131,16 +131,13 @@ impl Work for PostgresStore {
         let opened = self.engine.run(OpenAll { want, line }).await;
         match &opened {
             Ok(opened) => {
-                let leased = opened.iter().filter_map(|opened| match opened {
-                    Opened::Leased(leased) => Some(&**leased),
-                    _ => None,
-                });
-                self.engine.holds.note(line, leased, 0);
+                let handed = opened.iter().filter_map(tasks::OpenedRow::handed);
+                self.engine.holds.note(line, handed, 0);
             }
             Err(StoreError::Unknown { .. }) => self.engine.suspect_strays(),
             Err(_) => {}
         }
-        opened
+        Ok(opened?.into_iter().map(|row| row.opened).collect())
     }
 
     async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>> {

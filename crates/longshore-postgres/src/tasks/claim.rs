@@ -124,7 +124,7 @@ free AS MATERIALIZED (
     FROM opened WHERE tasks.seq = opened.seq
     RETURNING tasks.seq, id, tenant, queue, kind, payload, spec, run, attempt, openings, max_attempts, timeout,
         total_timeout, began_at, created_at, rank, priority, order_key IS NOT NULL, tasks.token, runs, lease,
-        opened.state, opened.ready
+        opened.state, opened.ready, tasks.ctid
 ), counted AS (
     INSERT INTO counts(n, bytes, state, tenant, queue, kind)
     SELECT line.n, 0, line.state, tenant, queue, kind
@@ -177,7 +177,8 @@ WITH leased AS (
     WHERE tasks.ctid = head.lies
     RETURNING seq, id, NULL::text AS tenant, NULL::text AS queue, NULL::text AS kind, payload, spec, run, attempt, openings,
         max_attempts, timeout, total_timeout, CASE WHEN total_timeout IS NOT NULL THEN began_at END AS began_at, created_at,
-        rank, priority, order_key IS NOT NULL AS in_lane, tasks.token, NULL::int2 AS runs, lease, was, NULL::int2 AS ready
+        rank, priority, order_key IS NOT NULL AS in_lane, tasks.token, NULL::int2 AS runs, lease, was, NULL::int2 AS ready,
+        tasks.ctid
 ), counted AS (
     INSERT INTO counts(n, bytes, state, tenant, queue, kind)
     SELECT line.n, 0, line.state, $3, $1, $2
@@ -231,7 +232,7 @@ WITH RECURSIVE start(kind, tenant, ready, rank) AS (
     "
 UNION ALL
 SELECT NULL, NULL, tenant, $1, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, rank, NULL, NULL, NULL,
-    NULL, NULL, NULL, ready
+    NULL, NULL, NULL, ready, NULL
 FROM start"
 );
 

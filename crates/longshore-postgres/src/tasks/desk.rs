@@ -2,6 +2,7 @@
 
 use super::marks::{Columns, Marks};
 use crate::base::Base;
+use crate::ctid::Ctid;
 use crate::error::Trouble;
 use crate::links::Link;
 use longshore_core::{QueueName, Timestamp};
@@ -55,6 +56,8 @@ impl Line<'_> {
 pub(crate) enum Note {
     /// A timed lease lasts from now on.
     Leased { held: (i64, i64), renewals: i64 },
+    /// The row of what this process may hold lies somewhere else now.
+    Moved { token: i64, lies: Ctid },
     /// A holder was told to cancel.
     Cancel { held: (i64, i64), version: i64, grace: Duration },
     /// A term lasts from now on.

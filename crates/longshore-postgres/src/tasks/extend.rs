@@ -20,7 +20,7 @@ UPDATE tasks t SET
 FROM unnest($1::int8[], $2::int8[], $3::uuid[], $4::int8[], $5::bytea[]) AS e(seq, token, id, lasts, progress)
 WHERE t.seq = e.seq AND t.token = e.token AND t.id = e.id AND t.state = 2
     AND (t.lease IS NOT NULL OR e.progress IS NOT NULL)
-RETURNING t.seq, t.cancel_grace IS NOT NULL, t.lease, t.renewals";
+RETURNING t.seq, t.cancel_grace IS NOT NULL, t.lease, t.renewals, t.ctid";
 
 impl Desk<'_> {
     /// Renews leases that are still held.
@@ -70,11 +70,14 @@ impl Desk<'_> {
             let lease: Option<i64> = row.try_get(2)?;
             let expires_at = lease
                 .map(|lease| self.now.after(Duration::from_millis(lease.max(0).unsigned_abs())));
-            if lease.is_some() {
-                let token = token_of.get(&seq).copied().unwrap_or(0);
-                let renewals = i64::from(row.try_get::<_, i32>(3)?);
-                self.after.notes.push(Note::Leased { held: (seq, token), renewals });
-            }
+            let token = token_of.get(&seq).copied().unwrap_or(0);
+            self.after.notes.push(match lease {
+                Some(_) => {
+                    let renewals = i64::from(row.try_get::<_, i32>(3)?);
+                    Note::Leased { held: (seq, token), renewals }
+                }
+                None => Note::Moved { token, lies: row.try_get(4)? },
+            });
             held.insert(seq, LeaseState::Held { cancel_asked: row.try_get(1)?, expires_at });
         }
         Ok(held)

@@ -6,6 +6,7 @@ use super::desk::{After, Note};
 use super::marks::Marks;
 use super::sort::Sort;
 use super::spec::Spec;
+use crate::ctid::Ctid;
 use crate::error::Trouble;
 use crate::lines::LineName;
 use longshore_core::readiness::ready_at;
@@ -57,8 +58,19 @@ impl Found {
     }
 }
 
-/// What a claim gave out, and what of it is damaged.
-pub(crate) type Claimed = (Vec<Leased>, Vec<LeaseRef>);
+/// What a claim gave out.
+#[derive(Default)]
+pub(crate) struct Claimed {
+    pub(crate) handed: Vec<Handed>,
+    /// What has lost its payload.
+    pub(crate) damaged: Vec<LeaseRef>,
+}
+
+/// A task that was handed out, and where its row lies.
+pub(crate) struct Handed {
+    pub(crate) task: Leased,
+    pub(crate) lies: Ctid,
+}
 
 /// Counts what was handed out.
 pub(super) fn count_claimed(rows: &[Row], marks: &mut Marks) -> Result<(), Trouble> {
@@ -80,7 +92,7 @@ pub(super) fn read_claimed(
     held_since: Instant,
     after: &mut After,
 ) -> Result<Claimed, Trouble> {
-    let mut leased = Vec::with_capacity(rows.len());
+    let mut handed = Vec::with_capacity(rows.len());
     let mut damaged = Vec::new();
     for row in rows {
         let sort = of.cloned().map_or_else(|| Sort::read(row, 2), Ok)?;
@@ -90,14 +102,14 @@ pub(super) fn read_claimed(
                     let held = (task.lease.seq.0, task.lease.token.number());
                     after.notes.push(Note::Leased { held, renewals: 0 });
                 }
-                leased.push(task);
+                handed.push(Handed { task, lies: row.try_get(23)? });
             }
             None => damaged.push(lease_of(row)?),
         }
     }
     // Tokens were given in the order of ranks.
-    leased.sort_unstable_by_key(|leased| leased.lease.token);
-    Ok((leased, damaged))
+    handed.sort_unstable_by_key(|handed| handed.task.lease.token);
+    Ok(Claimed { handed, damaged })
 }
 
 fn lease_of(row: &Row) -> Result<LeaseRef, Trouble> {

@@ -2,15 +2,16 @@
 
 use super::claim::BEYOND_TIMEOUT;
 use super::desk::{Desk, millis, text};
-use super::handed::{count_claimed, read_claimed};
+use super::handed::{Handed, count_claimed, read_claimed};
 use super::locks::Locked;
 use crate::bounds::{self, Bound, SPEND};
+use crate::ctid::Ctid;
 use crate::error::Trouble;
 use longshore_core::attempt::TaskError;
 use longshore_core::rescue::Runs;
 use longshore_core::retry::BuryReason;
 use longshore_core::state::Cause;
-use longshore_core::store::{Hold, Open, Opened};
+use longshore_core::store::{Hold, Leased, Open, Opened};
 use longshore_core::{FaultClass, State, TaskId};
 
 const OPEN: &str = "
@@ -21,12 +22,33 @@ UPDATE tasks SET state = 2, ready = 0, token = nextval('tokens'), worker = $2,
 WHERE seq = $1
 RETURNING seq, id, tenant, queue, kind, payload, spec, run, attempt, openings, max_attempts, timeout,
     total_timeout, began_at, created_at, rank, priority, order_key IS NOT NULL, token, runs, lease,
-    $9::int2, $10::int2";
+    $9::int2, $10::int2, ctid";
 
-fn held_by_process(opened: &Opened) -> Option<i64> {
-    match opened {
-        Opened::Leased(leased) if leased.expires_at.is_none() => Some(leased.lease.seq.0),
-        _ => None,
+/// What became of a task that was to be opened, and where its row lies if it was.
+pub(crate) struct OpenedRow {
+    pub(crate) opened: Opened,
+    lies: Option<Ctid>,
+}
+
+impl OpenedRow {
+    /// The task, if it was opened.
+    pub(crate) fn handed(&self) -> Option<(&Leased, Ctid)> {
+        match &self.opened {
+            Opened::Leased(leased) => self.lies.map(|lies| (&**leased, lies)),
+            _ => None,
+        }
+    }
+
+    /// The place of the task, if it is held for as long as this process lives.
+    fn held_by_process(&self) -> Option<i64> {
+        let (leased, _) = self.handed()?;
+        leased.expires_at.is_none().then_some(leased.lease.seq.0)
+    }
+}
+
+impl From<Opened> for OpenedRow {
+    fn from(opened: Opened) -> Self {
+        Self { opened, lies: None }
     }
 }
 
@@ -37,19 +59,19 @@ impl Desk<'_> {
         &mut self,
         want: &Open,
         number: i64,
-    ) -> Result<Vec<Opened>, Trouble> {
+    ) -> Result<Vec<OpenedRow>, Trouble> {
         let mut bound = match (want.limit, want.rate) {
             (None, None) => None,
             _ => Some(self.bound(want).await?),
         };
         let epoch = self.base.epoch();
-        let mut opened: Vec<Opened> = Vec::with_capacity(want.ids.len());
+        let mut opened: Vec<OpenedRow> = Vec::with_capacity(want.ids.len());
         for id in &want.ids {
-            let isolated = |of: &Opened| matches!(of, Opened::Leased(leased) if leased.isolated);
+            let isolated = |of: &OpenedRow| of.handed().is_some_and(|(leased, _)| leased.isolated);
             let alone = opened.iter().any(isolated);
             opened.push(self.open_carried(*id, want, epoch, alone, &mut bound).await?);
         }
-        let held: Vec<i64> = opened.iter().filter_map(held_by_process).collect();
+        let held: Vec<i64> = opened.iter().filter_map(OpenedRow::held_by_process).collect();
         if !held.is_empty() {
             self.execute(
                 "INSERT INTO holds(instance, number, seqs) VALUES ($1, $2, $3)",
@@ -81,14 +103,14 @@ impl Desk<'_> {
         epoch: i32,
         alone: bool,
         bound: &mut Option<Bound>,
-    ) -> Result<Opened, Trouble> {
+    ) -> Result<OpenedRow, Trouble> {
         let hold = want.hold;
-        let Some(row) = self.load_by_id(id).await? else { return Ok(Opened::Over) };
+        let Some(row) = self.load_by_id(id).await? else { return Ok(Opened::Over.into()) };
         if row.state.is_end() {
-            return Ok(Opened::Over);
+            return Ok(Opened::Over.into());
         }
         if row.state == State::Running {
-            return Ok(Opened::Held);
+            return Ok(Opened::Held.into());
         }
         let runs = Runs::of(hold, row.ready == 2);
         let alone = runs == Runs::Isolated && (alone || self.isolated_runs(epoch).await?);
@@ -96,12 +118,12 @@ impl Desk<'_> {
             // Its envelope is dropped, so the broker is given another one.
             self.execute("UPDATE outbox SET relayed = false WHERE seq = $1", &[&row.seq]).await?;
             self.after.woken.insert(row.sort.queue);
-            return Ok(Opened::NotReady);
+            return Ok(Opened::NotReady.into());
         }
         let mut bound = bound.as_mut().filter(|_| row.sort.queue == want.queue);
         if bound.as_ref().is_some_and(|bound| bound.room(1) < 1) {
             let after = bound.and_then(|bound| bound.wait()).map(|(_, after)| after);
-            return Ok(Opened::NoRoom { after });
+            return Ok(Opened::NoRoom { after }.into());
         }
         let (timed, lasts) = match hold {
             Hold::Lease { lasts } => (true, lasts.map(millis)),
@@ -130,11 +152,13 @@ impl Desk<'_> {
         self.unmark(row.seq).await?;
         self.after.room.insert(row.sort.queue.clone());
         count_claimed(&opened, &mut self.marks)?;
-        match read_claimed(&opened, None, self.now, self.began, &mut self.after)? {
-            (mut leased, damaged) if damaged.is_empty() => {
-                Ok(leased.pop().map_or(Opened::Over, |leased| Opened::Leased(Box::new(leased))))
+        let mut claimed = read_claimed(&opened, None, self.now, self.began, &mut self.after)?;
+        match claimed.handed.pop() {
+            Some(Handed { task, lies }) => {
+                Ok(OpenedRow { opened: Opened::Leased(Box::new(task)), lies: Some(lies) })
             }
-            _ => {
+            None if claimed.damaged.is_empty() => Ok(Opened::Over.into()),
+            None => {
                 // It runs by now: what was opened is put back before it is buried.
                 self.execute(
                     "UPDATE tasks SET state = $2, ready = $3, openings = openings - 1, instance = NULL,
@@ -152,7 +176,7 @@ impl Desk<'_> {
                 self.marks.count(&row.sort, State::Running as u8, -1);
                 self.marks.count_ready(&row.sort, row.ready, 1);
                 self.set_aside(row.seq).await?;
-                Ok(Opened::Over)
+                Ok(Opened::Over.into())
             }
         }
     }

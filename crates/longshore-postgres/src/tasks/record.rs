@@ -3,8 +3,9 @@
 use super::attempts::Entry;
 use super::desk::{Desk, Line, millis, text};
 use super::end::Before;
-use super::marks::Columns as MarkColumns;
 use super::row::TaskRow;
+use super::sort::Sort;
+use crate::ctid::Ctid;
 use crate::error::Trouble;
 use crate::links::Link;
 use longshore_core::attempt::AttemptOutcome;
@@ -16,64 +17,85 @@ use std::collections::HashSet;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-/// What succeeds at its first opening, and nobody looks at.
-/// `state + 0`, so that rows are found by their places and never by what is held: that would be compared
+/// What succeeds at its first opening, and nobody looks at: $1 now, $2 tokens, $3 results, or none of them.
+/// `state + 0`, so that rows are found by where they are and never by what is held: that would be compared
 /// with each end.
 macro_rules! succeed {
-    () => {
-        "
+    ($found:literal, $values:literal, $told:literal) => {
+        concat!(
+            "
 WITH ended AS (
     UPDATE tasks SET state = 4, finished_at = $1, result = e.result, lease = NULL, instance = NULL, runs = 0
-    FROM (SELECT unnest($2::int8[]) AS seq, unnest($3::int8[]) AS token, unnest($4::uuid[]) AS id,
-        unnest($5::bytea[]) AS result) AS e
-    WHERE tasks.seq = e.seq AND tasks.token = e.token AND tasks.id = e.id AND tasks.state + 0 = 2
+    FROM (SELECT unnest($2::int8[]) AS token, unnest($3::bytea[]) AS result, ",
+            $values,
+            ") AS e
+    WHERE ",
+            $found,
+            " AND tasks.token = e.token AND tasks.state + 0 = 2
       AND tasks.openings = 1 AND tasks.order_key IS NULL AND tasks.cancel_grace IS NULL AND NOT tasks.has_children
-    RETURNING tasks.seq, tasks.tenant, tasks.queue, tasks.kind, coalesce(octet_length(tasks.result), 0) AS bytes
-)"
+    RETURNING tasks.seq, ",
+            $told,
+            "coalesce(octet_length(e.result), 0) AS bytes
+), "
+        )
     };
 }
 
-/// What they change of the counters.
+/// Counts them by their sorts, and tells which they were.
 macro_rules! counted {
     () => {
-        "
+        "counted AS (
+    INSERT INTO counts(n, bytes, state, tenant, queue, kind)
     SELECT line.n, line.bytes, line.state, tenant, queue, kind
     FROM (SELECT tenant, queue, kind, count(*) AS n, sum(bytes)::int8 AS bytes FROM ended
           GROUP BY tenant, queue, kind) AS sort
-    CROSS JOIN LATERAL (VALUES (-sort.n, 0, 2::int2), (sort.n, sort.bytes, 4::int2)) AS line(n, bytes, state)"
+    CROSS JOIN LATERAL (VALUES (-sort.n, 0, 2::int2), (sort.n, sort.bytes, 4::int2)) AS line(n, bytes, state)
+)
+SELECT seq, queue FROM ended"
     };
 }
 
 /// One statement that is a transaction.
 const SUCCEED: &str = concat!(
-    succeed!(),
-    ", counted AS (
-    INSERT INTO counts(n, bytes, state, tenant, queue, kind)",
-    counted!(),
-    "
-)
-SELECT seq, queue FROM ended"
+    succeed!(
+        "tasks.seq = e.seq AND tasks.id = e.id",
+        "unnest($4::int8[]) AS seq, unnest($5::uuid[]) AS id",
+        "tasks.tenant, tasks.queue, tasks.kind, "
+    ),
+    counted!()
 );
 
-/// As [`SUCCEED`] for $6 tasks of which it is known what they change of the counters if all of them succeed, as they mostly do:
-/// nothing is added up then, and there is one row without a place.
-const ALL_SUCCEED: &str = concat!(
-    succeed!(),
-    ", whole AS MATERIALIZED (
-    SELECT count(*) = $6::int8 AS is_whole FROM ended
+/// As [`SUCCEED`] for rows of which it is known where they lie. One that lies somewhere else by now is not found.
+const SUCCEED_HELD: &str = concat!(
+    succeed!(
+        "tasks.ctid = e.lies",
+        "unnest($4::tid[]) AS lies",
+        "tasks.tenant, tasks.queue, tasks.kind, "
+    ),
+    counted!()
+);
+
+/// As [`SUCCEED_HELD`] for tasks of one sort. Tells which they were only if they were fewer than $8.
+const SUCCEED_ALIKE: &str = concat!(
+    succeed!("tasks.ctid = e.lies", "unnest($4::tid[]) AS lies", ""),
+    "told AS MATERIALIZED (
+    SELECT count(*) AS n, sum(bytes)::int8 AS bytes, array_agg(seq) AS seqs FROM ended
 ), counted AS (
     INSERT INTO counts(n, bytes, state, tenant, queue, kind)
-    SELECT * FROM unnest($7::int8[], $8::int8[], $9::int2[], $10::text[], $11::text[], $12::text[])
-    WHERE (SELECT is_whole FROM whole)
-    UNION ALL
-    SELECT * FROM (",
-    counted!(),
-    ") AS some_of_them
-    WHERE NOT (SELECT is_whole FROM whole)
+    SELECT line.n, line.bytes, line.state, $5, $6, $7 FROM told
+    CROSS JOIN LATERAL (VALUES (-told.n, 0, 2::int2), (told.n, told.bytes, 4::int2)) AS line(n, bytes, state)
+    WHERE told.n > 0
 )
-SELECT NULL::int8 AS seq, NULL::text AS queue FROM whole WHERE is_whole
-UNION ALL SELECT seq, queue FROM ended WHERE NOT (SELECT is_whole FROM whole)"
+SELECT CASE WHEN n < $8::int8 THEN coalesce(seqs, '{}') END FROM told"
 );
+
+/// What is known of tasks that this process holds.
+pub(crate) struct HeldRows {
+    /// Where each of them lies.
+    pub(crate) lie: Vec<Ctid>,
+    /// The sort of all of them, if they have one.
+    pub(crate) of: Option<Sort>,
+}
 
 /// Whether an end may be a plain one; the row has the last word.
 pub(crate) fn is_plain(end: &Ending) -> bool {
@@ -83,32 +105,32 @@ pub(crate) fn is_plain(end: &Ending) -> bool {
 /// What was recorded: the places of those that were plain, and the queues that have room again.
 pub(crate) type Succeeded = (HashSet<i64>, HashSet<QueueName>);
 
-/// Records successes by one statement, which commits itself. `known` is what they change of the counters, if that is known.
+/// Records successes by one statement, which commits itself.
 pub(crate) async fn plain_successes(
     link: &Link,
     now: Timestamp,
     ends: &[&Ending],
-    known: Option<&MarkColumns>,
+    held: Option<&HeldRows>,
 ) -> Result<Succeeded, Trouble> {
     let line = Line::Ours(link);
     let columns = EndColumns::of(ends);
-    let rows = match known {
-        None => line.query(SUCCEED, &columns.values(&now.0), true).await?,
-        Some(known) => {
-            let count = i64::try_from(ends.len()).unwrap_or(i64::MAX);
-            let mut values = columns.values(&now.0).to_vec();
-            values.push(&count);
-            values.extend(known.values());
-            line.query(ALL_SUCCEED, &values, true).await?
-        }
+    let Some(HeldRows { lie, of }) = held else {
+        return succeeded(&line.query(SUCCEED, &columns.values(&now.0), true).await?);
     };
-    match (&rows[..], known) {
-        ([row], Some(known)) if row.try_get::<_, Option<i64>>(0)?.is_none() => {
-            let queues = known.queues.iter().filter_map(|queue| QueueName::new(queue).ok());
-            Ok((columns.seqs.into_iter().collect(), queues.collect()))
-        }
-        _ => succeeded(&rows),
-    }
+    let mut values = columns.values_of_held(&now.0).to_vec();
+    values.push(lie);
+    let Some(sort) = of else {
+        return succeeded(&line.query(SUCCEED_HELD, &values, true).await?);
+    };
+    let (tenant, queue, kind) = (sort.tenant.as_str(), sort.queue.as_str(), sort.kind.as_str());
+    let count = i64::try_from(ends.len()).unwrap_or(i64::MAX);
+    let of_the_sort: [&(dyn ToSql + Sync); 4] = [&tenant, &queue, &kind, &count];
+    values.extend(of_the_sort);
+    let rows = line.query(SUCCEED_ALIKE, &values, true).await?;
+    let some: Option<Vec<i64>> = rows.first().map_or(Ok(Some(Vec::new())), |row| row.try_get(0))?;
+    let done: HashSet<i64> = some.unwrap_or(columns.seqs).into_iter().collect();
+    let queues = if done.is_empty() { HashSet::new() } else { HashSet::from([sort.queue.clone()]) };
+    Ok((done, queues))
 }
 
 #[derive(Default)]
@@ -116,6 +138,7 @@ struct EndColumns<'e> {
     seqs: Vec<i64>,
     tokens: Vec<i64>,
     ids: Vec<uuid::Uuid>,
+    /// Empty if there are none.
     results: Vec<Option<&'e [u8]>>,
 }
 
@@ -126,13 +149,23 @@ impl<'e> EndColumns<'e> {
             columns.seqs.push(end.lease.seq.0);
             columns.tokens.push(end.lease.token.number());
             columns.ids.push(end.lease.id.0);
-            columns.results.push(end.result.as_ref().map(|result| result.as_bytes()));
+        }
+        if ends.iter().any(|end| end.result.is_some()) {
+            let results =
+                ends.iter().map(|end| end.result.as_ref().map(|result| result.as_bytes()));
+            columns.results = results.collect();
         }
         columns
     }
 
+    /// The values of [`SUCCEED`].
     fn values(&self, now: &'e i64) -> [&(dyn ToSql + Sync); 5] {
-        [now, &self.seqs, &self.tokens, &self.ids, &self.results]
+        [now, &self.tokens, &self.results, &self.seqs, &self.ids]
+    }
+
+    /// The first values of the others.
+    fn values_of_held(&self, now: &'e i64) -> [&(dyn ToSql + Sync); 3] {
+        [now, &self.tokens, &self.results]
     }
 }
 

@@ -12,6 +12,7 @@ mod outage;
 mod overview;
 mod pair;
 mod places;
+mod rows;
 mod strays;
 
 use longshore_conformance::postgres;
@@ -54,6 +55,10 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     places::a_child_that_lies_below_its_parent_is_purged_with_it,
     places::young_tasks_at_old_places_keep_nothing_behind_them_from_being_pruned,
     places::the_function_submits_beside_a_task_at_the_same_place,
+    rows::a_row_that_has_moved_is_found,
+    rows::another_row_that_lies_there_by_now_is_left_alone,
+    rows::a_row_is_found_where_a_word_of_progress_has_put_it,
+    rows::ends_of_several_kinds_with_results_and_without_are_counted,
     opening::a_schema_of_a_later_version_is_refused,
     opening::a_table_of_somebody_else_is_left_alone,
     opening::a_schema_is_brought_up_beside_its_servers_and_settled_when_they_are_gone,
