@@ -106,6 +106,22 @@ macro_rules! nothing_held {
 }
 pub(crate) use nothing_held;
 
+/// Whether a row waits for a time, or is leased for one, and so is in `tasks_timed`: by `due`, which those that are leased have not.
+macro_rules! timed {
+    () => {
+        "coalesce(tasks.due, tasks.lease) IS NOT NULL"
+    };
+}
+pub(crate) use timed;
+
+/// The first moment that something waits for.
+macro_rules! first_due {
+    () => {
+        concat!("SELECT min(due) FROM tasks WHERE due IS NOT NULL AND ", $crate::index::timed!())
+    };
+}
+pub(crate) use first_due;
+
 /// The place that an id carries.
 pub(crate) fn own_place(id: TaskId) -> Option<i64> {
     id.place().map(|seq| seq.0)

@@ -4,7 +4,7 @@
 
 use crate::engine::Engine;
 use crate::error::Trouble;
-use crate::index::is_ready;
+use crate::index::{first_due, is_ready};
 use crate::links::Link;
 use crate::oversight::{kind, note_control, queue, tenant};
 use crate::survey::{Survey, length, look};
@@ -25,7 +25,9 @@ UNION ALL (SELECT 7::int2, NULL, NULL, NULL, NULL, NULL, NULL, kind, NULL, NULL 
     WHERE seen_at >= $1 ORDER BY name)
 UNION ALL SELECT 8::int2, state::int8, sum(n)::int8, sum(bytes)::int8, NULL, NULL, NULL, tenant, queue, kind FROM counts
     GROUP BY tenant, queue, kind, state
-UNION ALL SELECT 9::int2, (SELECT min(due) FROM tasks WHERE due IS NOT NULL),
+UNION ALL SELECT 9::int2, (",
+    first_due!(),
+    "),
     (SELECT min(expires_at) FROM tasks WHERE expires_at IS NOT NULL),
     (SELECT min(next_slot) FROM schedules WHERE next_slot IS NOT NULL AND NOT paused),
     NULL, NULL, NULL, NULL, NULL, NULL

@@ -11,7 +11,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
 /// The version that this program makes.
-pub(crate) const VERSION: i32 = 4;
+pub(crate) const VERSION: i32 = 5;
 
 /// A way from one version to the next.
 struct Step {
@@ -31,6 +31,11 @@ const STEPS: &[Step] = &[
         sql: include_str!("../migrations/0004.sql"),
         oldest: 1,
         settle: Some(include_str!("../migrations/0004-settled.sql")),
+    },
+    Step {
+        sql: include_str!("../migrations/0005.sql"),
+        oldest: 1,
+        settle: Some(include_str!("../migrations/0005-settled.sql")),
     },
 ];
 
@@ -154,7 +159,7 @@ async fn bring_up(
     step.batch_execute("SET LOCAL lock_timeout = '10s'").await?;
     for next in &STEPS[usize::try_from(format.version).unwrap_or(0)..] {
         step.batch_execute(next.sql).await?;
-        format.oldest = next.oldest;
+        format.oldest = format.oldest.max(next.oldest);
     }
     format.version = VERSION;
     Ok(())

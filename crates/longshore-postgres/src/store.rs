@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, Way};
 use crate::error::{OpenError, Trouble};
+use crate::index::first_due;
 use crate::jobs::*;
 use crate::open::{self, Threads};
 use crate::options::Options;
@@ -153,7 +154,7 @@ impl Work for PostgresStore {
 impl Upkeep for PostgresStore {
     async fn make_ready(&self) -> Result<Moved> {
         let now = self.engine.base.clock.now();
-        match self.earliest("SELECT min(due) FROM tasks WHERE due IS NOT NULL").await? {
+        match self.earliest(first_due!()).await? {
             Some(next) if next <= now => self.engine.run(MakeReady {}).await,
             next => Ok(Moved { next, ..Moved::default() }),
         }

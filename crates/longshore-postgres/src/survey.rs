@@ -42,15 +42,19 @@ pub(crate) struct Survey {
 /// Rows of several sorts: a number that tells which, six numbers and three texts. Others may be added behind.
 macro_rules! look {
     () => {
-        "
+        concat!(
+            "
 SELECT 1::int2, seq, coalesce(token, 0), renewals::int8, lease, cancel_grace, cancels::int8,
-    NULL::text, NULL::text, NULL::text FROM tasks WHERE state = 2 AND lease IS NOT NULL
+    NULL::text, NULL::text, NULL::text FROM tasks WHERE state = 2 AND lease IS NOT NULL AND due IS NULL AND ",
+            $crate::index::timed!(),
+            "
 UNION ALL SELECT 2::int2, epoch::int8, beats, fate::int8, lasts, NULL, NULL, NULL, NULL, NULL FROM instances
 UNION ALL (SELECT 2::int2, instance::int8, 0, 1, 0, NULL, NULL, NULL, NULL, NULL FROM holds
     WHERE NOT EXISTS (SELECT 1 FROM instances WHERE epoch = holds.instance) LIMIT 1)
 UNION ALL SELECT 3::int2, count(*), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM counts
-UNION ALL SELECT 4::int2, ready::int8, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM
-    (SELECT ready FROM tasks WHERE ready = 2 LIMIT 1) AS suspect"
+UNION ALL SELECT 4::int2, sum(n)::int8, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM counts
+    WHERE state = 9 HAVING sum(n) > 0"
+        )
     };
 }
 pub(crate) use look;

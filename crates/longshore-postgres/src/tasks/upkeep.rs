@@ -5,6 +5,7 @@ use super::desk::Desk;
 use super::row::TaskRow;
 use super::sort::Sort;
 use crate::error::Trouble;
+use crate::index::{first_due, timed};
 use longshore_core::attempt::AttemptOutcome;
 use longshore_core::rescue::SUSPECT_AFTER;
 use longshore_core::state::Cause;
@@ -12,17 +13,21 @@ use longshore_core::store::{BATCH, Moved};
 use longshore_core::{Event, State, TaskId, Timestamp};
 
 /// What is due and waits for nothing else, many at once: schedules like to be due at the same moment.
-const READY: &str = "
+const READY: &str = concat!(
+    "
 WITH came AS MATERIALIZED (
     SELECT seq, state AS before FROM tasks
-    WHERE due IS NOT NULL AND due <= $1 AND order_key IS NULL AND open_parents = 0
+    WHERE ",
+    timed!(),
+    " AND due <= $1 AND order_key IS NULL AND open_parents = 0
       AND NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = tasks.queue)
     ORDER BY due, seq LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE tasks SET state = CASE WHEN state = 0 THEN 1 ELSE state END, blocked = 0,
     ready = CASE WHEN suspicion >= $3 THEN 2 ELSE 1 END, rank = due - priority * 30000::int8, due = NULL
 FROM came WHERE tasks.seq = came.seq
-RETURNING tenant, queue, kind, id, came.before, ready";
+RETURNING tenant, queue, kind, id, came.before, ready"
+);
 
 impl Desk<'_> {
     /// Makes tasks ready whose time has come.
@@ -34,7 +39,7 @@ impl Desk<'_> {
         } else {
             moved.more = true;
         }
-        moved.next = self.earliest("SELECT min(due) FROM tasks WHERE due IS NOT NULL").await?;
+        moved.next = self.earliest(first_due!()).await?;
         Ok(moved)
     }
 
@@ -62,7 +67,11 @@ impl Desk<'_> {
     async fn make_others_ready(&mut self, most: usize, moved: &mut Moved) -> Result<(), Trouble> {
         let due = self
             .first(
-                "SELECT seq FROM tasks WHERE due IS NOT NULL AND due <= $1 ORDER BY due, seq LIMIT $2",
+                concat!(
+                    "SELECT seq FROM tasks WHERE ",
+                    timed!(),
+                    " AND due <= $1 ORDER BY due, seq LIMIT $2"
+                ),
                 most,
             )
             .await?;

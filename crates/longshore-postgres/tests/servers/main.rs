@@ -66,6 +66,8 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     opening::what_an_older_program_held_is_taken_back,
     opening::a_schema_that_was_just_brought_up_can_still_be_served_by_the_program_before,
     opening::a_schema_of_version_1_is_brought_up_beside_its_servers,
+    opening::a_schema_of_version_4_is_brought_up_beside_its_servers,
+    opening::a_table_in_use_keeps_the_order_of_its_columns_and_is_the_same_otherwise,
     opening::two_servers_make_the_schema_at_the_same_time,
 ], needs: postgres::startable, [
     crowd::a_server_without_a_connection_left_refuses_and_nothing_is_lost,

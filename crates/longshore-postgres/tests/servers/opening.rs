@@ -4,9 +4,10 @@ use crate::bench::{
     claim_inside, connect, fresh_url, job, open, request, submit, with_fresh_schema,
 };
 use longshore_conformance::postgres::PostgresServer;
-use longshore_core::store::{Hold, Intake, Lifecycle, Refused, TaskQuery, Work};
+use longshore_core::store::{Hold, Intake, Lifecycle, Refused, TaskQuery, Upkeep, Work};
 use longshore_core::{NewTask, State, TaskId, Valid};
 use longshore_postgres::{OpenError, Options, PostgresStore};
+use std::collections::HashSet;
 
 async fn error(url: &str) -> OpenError {
     PostgresStore::open(Options::new(url)).await.expect_err("it cannot be opened")
@@ -84,24 +85,43 @@ pub(crate) async fn two_servers_make_the_schema_at_the_same_time() {
     second.condition().await.expect("it serves");
 }
 
-/// A schema as programs before version 4 left it, with one of them open, and a task that it has accepted.
+/// A schema as programs before version 4 left it, with one of them open.
 async fn schema_of_version_3(url: &str) -> tokio_postgres::Client {
-    let database = connect(url).await;
-    let (_, schema) = url.split_once("schema=").expect("a schema");
     let steps = [
         include_str!("../../migrations/0001.sql"),
         include_str!("../../migrations/0002.sql"),
         include_str!("../../migrations/0003.sql"),
-    ]
-    .concat();
+        "INSERT INTO instances(epoch, opened_at, lasts) SELECT nextval('epochs'), 0, 600000",
+    ];
+    made(url, (3, 1), &steps).await
+}
+
+/// A schema as programs of version 4 left it, with one of them open.
+async fn schema_of_version_4(url: &str) -> tokio_postgres::Client {
+    let steps = [
+        include_str!("../../migrations/0001.sql"),
+        include_str!("../../migrations/0002.sql"),
+        include_str!("../../migrations/0003.sql"),
+        include_str!("../../migrations/0004.sql"),
+        include_str!("../../migrations/0004-settled.sql"),
+        "INSERT INTO instances(epoch, opened_at, lasts, version) SELECT nextval('epochs'), 0, 600000, 4",
+    ];
+    made(url, (4, 4), &steps).await
+}
+
+/// Makes a schema by these steps, which says of itself that it has that version and the oldest program that can work with it.
+async fn made(url: &str, format: (i32, i32), steps: &[&str]) -> tokio_postgres::Client {
+    let database = connect(url).await;
+    let (_, schema) = url.split_once("schema=").expect("a schema");
+    let (version, oldest) = format;
+    let steps = steps.join(";");
     database
         .batch_execute(&format!(
             "CREATE SCHEMA {schema}; CREATE TABLE format(version integer NOT NULL, oldest integer NOT NULL);
-             INSERT INTO format VALUES (3, 1); {steps};
-             INSERT INTO instances(epoch, opened_at, lasts) SELECT nextval('epochs'), 0, 600000"
+             INSERT INTO format VALUES ({version}, {oldest}); {steps}"
         ))
         .await
-        .expect("the schema of version 3");
+        .expect("the schema of an older version");
     database
 }
 
@@ -134,7 +154,8 @@ async fn indexes_of(database: &tokio_postgres::Client) -> Vec<String> {
     let names = database
         .query(
             "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema AND tablename = 'tasks'
-               AND indexname IN ('tasks_id', 'tasks_ready', 'tasks_held', 'tasks_apart', 'tasks_lines') ORDER BY 1",
+               AND indexname IN ('tasks_id', 'tasks_ready', 'tasks_held', 'tasks_due', 'tasks_leased', 'tasks_suspects',
+                   'tasks_apart', 'tasks_lines', 'tasks_timed') ORDER BY 1",
             &[],
         )
         .await;
@@ -146,7 +167,7 @@ pub(crate) async fn a_schema_is_brought_up_beside_its_servers_and_settled_when_t
     let database = schema_of_version_3(&url).await;
     let old = submit_as_version_3(&database).await;
     let new = open(&url).await;
-    assert_eq!(format_of(&database).await, (4, 1));
+    assert_eq!(format_of(&database).await, (5, 1));
     let between = submit_as_version_3(&database).await;
     let fresh = submit(&new, job()).await;
     for id in [old, between, fresh] {
@@ -163,13 +184,13 @@ pub(crate) async fn a_schema_is_brought_up_beside_its_servers_and_settled_when_t
     new.close().await.expect("closed");
     // Nothing is taken from a program that is open.
     let new = open(&url).await;
-    assert_eq!(format_of(&database).await, (4, 1));
-    assert_eq!(indexes_of(&database).await.len(), 5);
+    assert_eq!(format_of(&database).await, (5, 1));
+    assert_eq!(indexes_of(&database).await.len(), 9);
     new.close().await.expect("closed");
     database.execute("DELETE FROM instances WHERE version IS NULL", &[]).await.expect("it left");
     let new = open(&url).await;
-    assert_eq!(format_of(&database).await, (4, 4));
-    assert_eq!(indexes_of(&database).await, ["tasks_apart", "tasks_lines"]);
+    assert_eq!(format_of(&database).await, (5, 5));
+    assert_eq!(indexes_of(&database).await, ["tasks_apart", "tasks_lines", "tasks_timed"]);
     assert!(new.get(job().tenant, old).await.expect("it answers").is_some());
     let held = database.query_one("SELECT count(*) FROM held", &[]).await.expect("it answers");
     assert_eq!(held.get::<_, i64>(0), 3, "by lines that were written before");
@@ -186,9 +207,9 @@ pub(crate) async fn a_schema_that_is_read_for_long_is_settled_later() {
     submit(&store, job()).await;
     assert_eq!(claim_inside(&store, 1).await.len(), 1);
     backup.rollback().await.expect("ended");
-    assert_eq!(format_of(&database).await, (4, 1));
+    assert_eq!(format_of(&database).await, (5, 1));
     let second = open(&url).await;
-    assert_eq!(format_of(&database).await, (4, 4));
+    assert_eq!(format_of(&database).await, (5, 5));
     // One of an older program that had been away cannot come back.
     let back = "INSERT INTO instances(epoch, opened_at, lasts) VALUES (0, 0, 0)";
     database.execute(back, &[]).await.expect_err("it has no version");
@@ -221,9 +242,9 @@ pub(crate) async fn a_schema_that_was_just_brought_up_can_still_be_served_by_the
     let database = schema_of_version_3(&url).await;
     database.execute("DELETE FROM instances", &[]).await.expect("it had ended");
     open(&url).await.close().await.expect("closed");
-    assert_eq!(format_of(&database).await, (4, 1));
+    assert_eq!(format_of(&database).await, (5, 1));
     open(&url).await.close().await.expect("closed");
-    assert_eq!(format_of(&database).await, (4, 4));
+    assert_eq!(format_of(&database).await, (5, 5));
 }
 
 pub(crate) async fn a_schema_of_version_1_is_brought_up_beside_its_servers() {
@@ -237,11 +258,90 @@ pub(crate) async fn a_schema_of_version_1_is_brought_up_beside_its_servers() {
         .expect("as version 1 had left it");
     submit_as_version_3(&database).await;
     let new = open(&url).await;
-    assert_eq!(format_of(&database).await, (4, 1));
+    assert_eq!(format_of(&database).await, (5, 1));
     let mut claim = request(5, Hold::Process);
     claim.wants[0].rate = Some("1/h".parse().expect("a rate"));
     assert_eq!(new.claim(claim.clone()).await.expect("claim answers").len(), 1);
     submit_as_version_3(&database).await;
     assert_eq!(new.claim(claim).await.expect("claim answers").len(), 0, "one an hour");
     assert_eq!(claim_inside(&new, 5).await.len(), 1);
+}
+
+pub(crate) async fn a_schema_of_version_4_is_brought_up_beside_its_servers() {
+    let url = fresh_url();
+    let database = schema_of_version_4(&url).await;
+    let submitted = database.query_one("SELECT submit('job'), submit('job')", &[]).await;
+    let submitted = submitted.expect("accepted");
+    database
+        .batch_execute(
+            "UPDATE tasks SET state = 0, ready = 0, due = 0 WHERE ctid = '(0,1)';
+             INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+             SELECT n, 0, state, 'default', 'default', 'job'
+             FROM (VALUES (1, 0::int2), (-1, 1), (-1, 8)) AS line(n, state)",
+        )
+        .await
+        .expect("it waits for its time");
+    let new = open(&url).await;
+    assert_eq!(format_of(&database).await, (5, 4), "nobody before version 4 comes back");
+    assert_eq!(indexes_of(&database).await.len(), 6);
+    let moved = new.make_ready().await.expect("it answers");
+    assert_eq!(moved.events.len(), 1, "what was due by the index before");
+    let claimed = claim_inside(&new, 9).await;
+    let ids: HashSet<_> = claimed.iter().map(|task| task.lease.id.0).collect();
+    assert_eq!(ids, HashSet::from([submitted.get(0), submitted.get(1)]));
+    new.close().await.expect("closed");
+    database.execute("DELETE FROM instances WHERE version = 4", &[]).await.expect("it left");
+    let new = open(&url).await;
+    assert_eq!(format_of(&database).await, (5, 5));
+    assert_eq!(indexes_of(&database).await, ["tasks_apart", "tasks_lines", "tasks_timed"]);
+    let back = "INSERT INTO instances(epoch, opened_at, lasts, version) VALUES (0, 0, 0, 4)";
+    database.execute(back, &[]).await.expect_err("it is too old");
+    new.close().await.expect("closed");
+}
+
+/// What makes up the table of tasks, the order of its columns aside.
+async fn table_of_tasks(database: &tokio_postgres::Client) -> Vec<String> {
+    let told = database
+        .query(
+            "SELECT concat_ws(' ', attname, format_type(atttypid, atttypmod), attcollation, attnotnull, attstorage,
+                 attstattarget, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef
+                                 WHERE adrelid = attrelid AND adnum = attnum))
+             FROM pg_attribute WHERE attrelid = 'tasks'::regclass AND attnum > 0 AND NOT attisdropped
+             UNION ALL SELECT replace(indexdef, current_schema || '.', '') FROM pg_indexes
+             WHERE schemaname = current_schema AND tablename = 'tasks'
+             UNION ALL SELECT reloptions::text FROM pg_class WHERE oid = 'tasks'::regclass
+             UNION ALL SELECT pg_get_viewdef('held'::regclass)
+             ORDER BY 1",
+            &[],
+        )
+        .await;
+    told.expect("it answers").iter().map(|row| row.get(0)).collect()
+}
+
+async fn columns_of_tasks(database: &tokio_postgres::Client) -> Vec<String> {
+    let names = database
+        .query(
+            "SELECT attname::text FROM pg_attribute
+             WHERE attrelid = 'tasks'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            &[],
+        )
+        .await;
+    names.expect("it answers").iter().map(|row| row.get(0)).collect()
+}
+
+pub(crate) async fn a_table_in_use_keeps_the_order_of_its_columns_and_is_the_same_otherwise() {
+    let (new, used) = (fresh_url(), fresh_url());
+    open(&new).await.close().await.expect("closed");
+    let old = schema_of_version_4(&used).await;
+    old.batch_execute("SELECT submit('job'); DELETE FROM instances").await.expect("accepted");
+    let before = columns_of_tasks(&old).await;
+    open(&used).await.close().await.expect("closed");
+    open(&used).await.close().await.expect("closed");
+    assert_eq!(columns_of_tasks(&old).await, before);
+    let fresh = connect(&new).await;
+    let columns = columns_of_tasks(&fresh).await;
+    let front = ["seq", "rank", "id", "state", "ready", "tenant", "queue", "kind"];
+    assert_eq!(columns[..front.len()], front);
+    assert_ne!(columns, before);
+    assert_eq!(table_of_tasks(&fresh).await, table_of_tasks(&old).await);
 }
