@@ -44,7 +44,7 @@ macro_rules! look {
     () => {
         concat!(
             "
-SELECT 1::int2, seq, coalesce(token, 0), renewals::int8, lease, cancel_grace, cancels::int8,
+SELECT 1::int2, seq, coalesce(token, 0), coalesce(renewals, 0)::int8, lease, cancel_grace, coalesce(cancels, 0)::int8,
     NULL::text, NULL::text, NULL::text FROM tasks WHERE state = 2 AND lease IS NOT NULL AND due IS NULL AND ",
             $crate::index::timed!(),
             "

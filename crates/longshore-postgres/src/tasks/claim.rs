@@ -117,7 +117,7 @@ free AS MATERIALIZED (
 ), leased AS (
     UPDATE tasks SET state = 2, ready = 0, token = opened.token, worker = $8,
         lease = CASE WHEN $9 THEN coalesce($10::int8, timeout + 10000) END,
-        instance = CASE WHEN NOT $9 THEN $7 END, renewals = 0,
+        instance = CASE WHEN NOT $9 THEN $7 END, renewals = CASE WHEN $9 THEN 0 ELSE renewals END,
         runs = CASE WHEN opened.alone THEN 1 WHEN $3 AND NOT kind = ANY($4) THEN 0 ELSE 2 END,
         started_at = $11, began_at = coalesce(began_at, $11), openings = openings + 1, expires_at = NULL,
         progress = NULL
@@ -159,8 +159,8 @@ const CLAIM_LINE: &str = concat!(
 WITH leased AS (
     UPDATE tasks SET state = 2, ready = 0, token = head.token, worker = $6,
         lease = CASE WHEN $7 THEN coalesce($8::int8, timeout + 10000) END,
-        instance = CASE WHEN NOT $7 THEN $9::int4 END, renewals = 0, runs = $10, started_at = $11,
-        began_at = coalesce(began_at, $11), openings = openings + 1, expires_at = NULL, progress = NULL
+        instance = CASE WHEN NOT $7 THEN $9::int4 END, renewals = CASE WHEN $7 THEN 0 ELSE renewals END, runs = $10,
+        started_at = $11, began_at = coalesce(began_at, $11), openings = openings + 1, expires_at = NULL, progress = NULL
     FROM (
         SELECT lies, was, nextval('tokens') AS token
         FROM (
@@ -169,9 +169,7 @@ WITH leased AS (
     in_line!("$1", "$2", "$3", "1"),
     " AND rank >= $4
               AND NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $1)
-              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 0 AND name = $1)
-              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 1 AND name = $2)
-              AND NOT EXISTS (SELECT 1 FROM pauses WHERE scope = 2 AND name = $3)
+              AND NOT EXISTS (SELECT 1 FROM pauses WHERE name = CASE scope WHEN 0 THEN $1 WHEN 1 THEN $2 ELSE $3 END)
             ORDER BY rank, seq LIMIT $5 FOR UPDATE SKIP LOCKED) AS first
         ) AS head
     WHERE tasks.ctid = head.lies

@@ -14,7 +14,7 @@ WHERE t.token = e.token AND t.id = e.id AND t.state = 2 AND t.lease IS NULL";
 
 const RENEW: &str = "
 UPDATE tasks t SET
-    renewals = CASE WHEN t.lease IS NULL THEN t.renewals ELSE t.renewals + 1 END,
+    renewals = CASE WHEN t.lease IS NULL THEN t.renewals ELSE coalesce(t.renewals, 0) + 1 END,
     lease = CASE WHEN t.lease IS NULL THEN NULL ELSE coalesce(e.lasts, t.lease) END,
     progress = coalesce(e.progress, t.progress)
 FROM unnest($1::int8[], $2::int8[], $3::uuid[], $4::int8[], $5::bytea[]) AS e(seq, token, id, lasts, progress)

@@ -17,7 +17,7 @@ use longshore_core::{FaultClass, State, TaskId};
 const OPEN: &str = "
 UPDATE tasks SET state = 2, ready = 0, token = nextval('tokens'), worker = $2,
     lease = CASE WHEN $3 THEN coalesce($4::int8, timeout + $5::int8) END,
-    instance = CASE WHEN NOT $3 THEN $6::int4 END, renewals = 0, runs = $7, started_at = $8,
+    instance = CASE WHEN NOT $3 THEN $6::int4 END, renewals = CASE WHEN $3 THEN 0 ELSE renewals END, runs = $7, started_at = $8,
     began_at = coalesce(began_at, $8), openings = openings + 1, expires_at = NULL, progress = NULL
 WHERE seq = $1
 RETURNING seq, id, tenant, queue, kind, payload, spec, run, attempt, openings, max_attempts, timeout,

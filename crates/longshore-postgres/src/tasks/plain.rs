@@ -83,12 +83,13 @@ WITH counted AS (
     SELECT line.n, line.bytes, line.state, $2, $3, $4
     FROM (VALUES ($13::int8, $14::int8, 1::int2), ($13, 0, 8)) AS line(n, bytes, state)
     WHERE NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $3)
+    RETURNING 1
 )
 INSERT INTO tasks(seq, id, tenant, queue, kind, state, ready, rank, priority, max_attempts, created_at, run_at, timeout,
     on_parent_failure, spec, payload)
 SELECT unnest($12::int8[]), unnest($9::uuid[]), $2, $3, $4, 1, 1, $1 - $5::int2 * 30000::int8, $5, $6, $1, $1, $7, $8,
     unnest($10::text[]), unnest($11::bytea[])
-WHERE NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = $3)";
+WHERE EXISTS (SELECT 1 FROM counted)";
 
 /// As [`ACCEPT_NEW`], and tells which ids were not taken.
 const ACCEPT: &str = concat!(

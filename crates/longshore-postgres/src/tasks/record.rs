@@ -32,7 +32,7 @@ WITH ended AS (
     WHERE ",
             $found,
             " AND tasks.token = e.token AND tasks.state + 0 = 2
-      AND tasks.openings = 1 AND tasks.order_key IS NULL AND tasks.cancel_grace IS NULL AND NOT tasks.has_children
+      AND tasks.openings = 1 AND tasks.order_key IS NULL AND tasks.cancel_grace IS NULL AND tasks.has_children IS NOT TRUE
     RETURNING tasks.seq, ",
             $told,
             "coalesce(octet_length(e.result), 0) AS bytes

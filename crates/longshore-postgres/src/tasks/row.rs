@@ -74,12 +74,16 @@ pub(crate) struct TaskRow {
     pub(crate) renewals: i32,
 }
 
+/// A small number; nothing is zero.
 fn small(row: &Row, place: usize) -> Result<u8, Trouble> {
-    Ok(u8::try_from(row.try_get::<_, i16>(place)?).unwrap_or(0))
+    let number: Option<i16> = row.try_get(place)?;
+    Ok(u8::try_from(number.unwrap_or(0)).unwrap_or(0))
 }
 
+/// How many; nothing is zero.
 fn count(row: &Row, place: usize) -> Result<u32, Trouble> {
-    Ok(row.try_get::<_, i32>(place)?.max(0).unsigned_abs())
+    let number: Option<i32> = row.try_get(place)?;
+    Ok(number.unwrap_or(0).max(0).unsigned_abs())
 }
 
 impl TaskRow {
@@ -113,7 +117,7 @@ impl TaskRow {
             // What is not known is taken for the worst.
             runs: Runs::from_number(small(row, 23)?).unwrap_or_default(),
             cancel_grace: row.try_get(24)?,
-            cancels: row.try_get(25)?,
+            cancels: row.try_get::<_, Option<i32>>(25)?.unwrap_or(0),
             created_at: row.try_get(26)?,
             run_at: row.try_get(27)?,
             began_at: row.try_get(28)?,
@@ -126,13 +130,13 @@ impl TaskRow {
             lane_place: row.try_get(35)?,
             open_parents: count(row, 36)?,
             on_parent_failure: small(row, 37)?,
-            has_children: row.try_get(38)?,
+            has_children: row.try_get::<_, Option<bool>>(38)?.unwrap_or(false),
             spec: row.try_get(39)?,
             reason: row.try_get(40)?,
             error: row.try_get(41)?,
             progress: row.try_get(42)?,
             group: row.try_get(43)?,
-            renewals: row.try_get(44)?,
+            renewals: row.try_get::<_, Option<i32>>(44)?.unwrap_or(0),
         })
     }
 

@@ -19,7 +19,7 @@ WITH came AS MATERIALIZED (
     SELECT seq, state AS before FROM tasks
     WHERE ",
     timed!(),
-    " AND due <= $1 AND order_key IS NULL AND open_parents = 0
+    " AND due <= $1 AND order_key IS NULL AND coalesce(open_parents, 0) = 0
       AND NOT EXISTS (SELECT 1 FROM carriers WHERE carriers.queue = tasks.queue)
     ORDER BY due, seq LIMIT $2 FOR UPDATE SKIP LOCKED
 )
