@@ -19,10 +19,10 @@ pub(crate) struct StoreAlone {
     #[command(flatten)]
     place: Place,
     /// How many tasks in each round.
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 50_000)]
     number: u64,
     /// Rounds, in each of which the store and the loops by hand take turns.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Tasks in each request.
     #[arg(long, default_value_t = 100)]
