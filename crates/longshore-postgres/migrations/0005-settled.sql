@@ -1,10 +1,10 @@
 -- Once no program of a version before 5 is open, and none may be opened any more.
 
-DROP INDEX tasks_due;
-DROP INDEX tasks_leased;
-DROP INDEX tasks_suspects;  -- the counters say it
+DROP INDEX IF EXISTS tasks_due;
+DROP INDEX IF EXISTS tasks_leased;
+DROP INDEX IF EXISTS tasks_suspects;  -- the counters say it
 
--- What is mostly zero is mostly nothing: it takes no place in the versions of a row.
+-- What is mostly zero is mostly nothing: it takes no place in the versions of a row. From here on NULL is zero, or false.
 ALTER TABLE tasks
     ALTER COLUMN renewals DROP DEFAULT, ALTER COLUMN renewals DROP NOT NULL,
     ALTER COLUMN cancels DROP DEFAULT, ALTER COLUMN cancels DROP NOT NULL,

@@ -2,7 +2,8 @@
 -- The indexes of the versions before stay for as long as a program of one of them is open: see 0005-settled.sql.
 
 -- PostgreSQL compares what indexes look at whenever a row changes, and finds a column by going through those in front of it that may
--- be missing. So these come first, in a table that nobody has begun to use; one that is in use keeps its order.
+-- be missing. So these come first in a schema that is being made (nobody can have seen its table yet); a schema that is there keeps its
+-- order.
 DO $body$
 DECLARE
     front CONSTANT text[] := '{seq,rank,id,state,ready,tenant,queue,kind}';
@@ -12,8 +13,7 @@ DECLARE
     looks text;
     index text;
 BEGIN
-    LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE;
-    IF EXISTS (SELECT FROM tasks) OR EXISTS (SELECT FROM instances) THEN
+    IF (SELECT version FROM format) > 0 THEN
         RETURN;
     END IF;
     SELECT string_agg(

@@ -225,7 +225,7 @@ impl Engine {
         ends: Vec<&Ending>,
     ) -> Result<HashSet<i64>, Trouble> {
         let phase = Phase::default();
-        let held = self.holds.rows(&ends);
+        let held = self.holds.rows(self.base.epoch(), &ends);
         let recorded = in_time(&phase, async {
             let mut tries = 0;
             loop {

@@ -120,7 +120,7 @@ impl Holds {
     }
 
     /// What is known of the tasks that end, if this process holds all of them.
-    pub(crate) fn rows(&self, ends: &[&Ending]) -> Option<HeldRows> {
+    pub(crate) fn rows(&self, epoch: i32, ends: &[&Ending]) -> Option<HeldRows> {
         let ledger = self.lock();
         let find = |end: &&Ending| {
             let held = ledger.tokens.get(&end.lease.token.number())?;
@@ -130,6 +130,7 @@ impl Holds {
         let of = &held.first()?.sort;
         let are_alike = held.iter().all(|held| held.sort == *of);
         Some(HeldRows {
+            epoch,
             lie: held.iter().map(|held| held.lies).collect(),
             of: are_alike.then(|| of.clone()),
         })

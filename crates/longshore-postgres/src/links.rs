@@ -27,7 +27,7 @@ fn setup(schema: &str) -> String {
         "SET search_path = \"{schema}\"; SET statement_timeout = '25s'; SET lock_timeout = '10s';
          SET idle_in_transaction_session_timeout = '2s'; SET jit = off; SET client_min_messages = warning;
          SET default_transaction_isolation = 'read committed'; SET plan_cache_mode = force_generic_plan;
-         SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+         SET max_parallel_workers_per_gather = 0; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
          SELECT set_config('synchronous_commit', 'on', false)
          WHERE current_setting('synchronous_commit') = 'off'"
     )

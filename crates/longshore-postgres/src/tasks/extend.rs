@@ -20,7 +20,7 @@ UPDATE tasks t SET
 FROM unnest($1::int8[], $2::int8[], $3::uuid[], $4::int8[], $5::bytea[]) AS e(seq, token, id, lasts, progress)
 WHERE t.seq = e.seq AND t.token = e.token AND t.id = e.id AND t.state = 2
     AND (t.lease IS NOT NULL OR e.progress IS NOT NULL)
-RETURNING t.seq, t.cancel_grace IS NOT NULL, t.lease, t.renewals, t.ctid";
+RETURNING t.seq, t.cancel_grace IS NOT NULL, t.lease, coalesce(t.renewals, 0), t.ctid";
 
 impl Desk<'_> {
     /// Renews leases that are still held.

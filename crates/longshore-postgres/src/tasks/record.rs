@@ -65,32 +65,39 @@ const SUCCEED: &str = concat!(
     counted!()
 );
 
-/// As [`SUCCEED`] for rows of which it is known where they lie. One that lies somewhere else by now is not found.
+/// As [`SUCCEED`] for rows of which it is known where they lie, and that $5 holds. One that lies somewhere else by now is not
+/// found.
 const SUCCEED_HELD: &str = concat!(
     succeed!(
-        "tasks.ctid = e.lies",
+        "tasks.ctid = e.lies AND tasks.instance = $5::int4",
         "unnest($4::tid[]) AS lies",
         "tasks.tenant, tasks.queue, tasks.kind, "
     ),
     counted!()
 );
 
-/// As [`SUCCEED_HELD`] for tasks of one sort. Tells which they were only if they were fewer than $8.
+/// As [`SUCCEED_HELD`] for tasks of one sort. Tells which they were only if they were fewer than $9.
 const SUCCEED_ALIKE: &str = concat!(
-    succeed!("tasks.ctid = e.lies", "unnest($4::tid[]) AS lies", ""),
+    succeed!(
+        "tasks.ctid = e.lies AND tasks.instance = $5::int4",
+        "unnest($4::tid[]) AS lies",
+        ""
+    ),
     "told AS MATERIALIZED (
     SELECT count(*) AS n, sum(bytes)::int8 AS bytes, array_agg(seq) AS seqs FROM ended
 ), counted AS (
     INSERT INTO counts(n, bytes, state, tenant, queue, kind)
-    SELECT line.n, line.bytes, line.state, $5, $6, $7 FROM told
+    SELECT line.n, line.bytes, line.state, $6, $7, $8 FROM told
     CROSS JOIN LATERAL (VALUES (-told.n, 0, 2::int2), (told.n, told.bytes, 4::int2)) AS line(n, bytes, state)
     WHERE told.n > 0
 )
-SELECT CASE WHEN n < $8::int8 THEN coalesce(seqs, '{}') END FROM told"
+SELECT CASE WHEN n < $9::int8 THEN coalesce(seqs, '{}') END FROM told"
 );
 
 /// What is known of tasks that this process holds.
 pub(crate) struct HeldRows {
+    /// Under which number it holds them.
+    pub(crate) epoch: i32,
     /// Where each of them lies.
     pub(crate) lie: Vec<Ctid>,
     /// The sort of all of them, if they have one.
@@ -114,11 +121,12 @@ pub(crate) async fn plain_successes(
 ) -> Result<Succeeded, Trouble> {
     let line = Line::Ours(link);
     let columns = EndColumns::of(ends);
-    let Some(HeldRows { lie, of }) = held else {
+    let Some(HeldRows { epoch, lie, of }) = held else {
         return succeeded(&line.query(SUCCEED, &columns.values(&now.0), true).await?);
     };
     let mut values = columns.values_of_held(&now.0).to_vec();
-    values.push(lie);
+    let where_held: [&(dyn ToSql + Sync); 2] = [lie, epoch];
+    values.extend(where_held);
     let Some(sort) = of else {
         return succeeded(&line.query(SUCCEED_HELD, &values, true).await?);
     };

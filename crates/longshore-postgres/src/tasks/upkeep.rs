@@ -24,7 +24,7 @@ WITH came AS MATERIALIZED (
     ORDER BY due, seq LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE tasks SET state = CASE WHEN state = 0 THEN 1 ELSE state END, blocked = 0,
-    ready = CASE WHEN suspicion >= $3 THEN 2 ELSE 1 END, rank = due - priority * 30000::int8, due = NULL
+    ready = CASE WHEN coalesce(suspicion, 0) >= $3 THEN 2 ELSE 1 END, rank = due - priority * 30000::int8, due = NULL
 FROM came WHERE tasks.seq = came.seq
 RETURNING tenant, queue, kind, id, came.before, ready"
 );

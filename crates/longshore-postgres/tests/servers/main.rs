@@ -57,7 +57,7 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     places::the_function_submits_beside_a_task_at_the_same_place,
     rows::a_row_that_has_moved_is_found,
     rows::another_row_that_lies_there_by_now_is_left_alone,
-    rows::a_row_is_found_where_a_word_of_progress_has_put_it,
+    rows::ends_of_what_is_held_ask_no_index_even_behind_words_of_progress,
     rows::ends_of_several_kinds_with_results_and_without_are_counted,
     opening::a_schema_of_a_later_version_is_refused,
     opening::a_table_of_somebody_else_is_left_alone,
@@ -67,7 +67,7 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     opening::a_schema_that_was_just_brought_up_can_still_be_served_by_the_program_before,
     opening::a_schema_of_version_1_is_brought_up_beside_its_servers,
     opening::a_schema_of_version_4_is_brought_up_beside_its_servers,
-    opening::a_table_in_use_keeps_the_order_of_its_columns_and_is_the_same_otherwise,
+    opening::a_table_that_is_there_keeps_the_order_of_its_columns_and_is_the_same_otherwise,
     opening::two_servers_make_the_schema_at_the_same_time,
 ], needs: postgres::startable, [
     crowd::a_server_without_a_connection_left_refuses_and_nothing_is_lost,
