@@ -46,9 +46,11 @@ pub(crate) fn two_hundred_deaths_bury_no_healthy_neighbour() -> Result<(), Faile
     let server = launch.start()?;
     resolve(&mut server.client(), &ledger)?;
     let all = quiet(&mut server.client(), PATIENCE)?;
-    server.stop()?;
     let healthy: Vec<&Value> =
         all.iter().filter(|(id, _)| !killers.contains(*id)).map(|(_, task)| task).collect();
+    let harmed = healthy.iter().find(|task| is_harmed(task));
+    let lived = harmed.map(|task| lives_of(&mut server.client(), task)).transpose()?;
+    server.stop()?;
     let seen = healthy.iter().filter_map(|task| task["crashes"].as_u64());
     let (hit, most) = (seen.clone().filter(|crashes| *crashes > 0).count(), seen.max());
     let deaths = KILLERS * DEATHS;
@@ -57,8 +59,10 @@ pub(crate) fn two_hundred_deaths_bury_no_healthy_neighbour() -> Result<(), Faile
         healthy.len(),
         most.unwrap_or_default(),
     );
-    if let Some(harmed) = healthy.iter().find(|task| is_harmed(task)) {
-        return Err(format!("a healthy task was harmed: {harmed}").into());
+    if let (Some(harmed), Some(lived)) = (harmed, lived) {
+        return Err(
+            format!("a healthy task was harmed: {harmed}, which lived through {lived}").into()
+        );
     }
     if hit < 100 {
         return Err(format!("only {hit} healthy tasks were near a death").into());
@@ -100,6 +104,12 @@ pub(crate) fn a_killer_is_buried_and_the_others_go_on() -> Result<(), Failed> {
         Some((_, task)) => Err(format!("a healthy task was harmed: {task}").into()),
         None => Ok(()),
     }
+}
+
+/// The openings of a task.
+fn lives_of(client: &mut Client, task: &Value) -> Result<Value, Failed> {
+    let id = task["id"].as_str().ok_or("a task without an id")?;
+    Ok(client.get(&format!("{TASKS}/{id}/attempts"))?.data())
 }
 
 fn is_harmed(task: &Value) -> bool {

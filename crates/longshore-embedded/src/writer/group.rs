@@ -86,7 +86,6 @@ impl<'c> Rounds<'c> {
 
     /// Runs one round over `jobs`. An error is final: the file cannot be trusted any more.
     pub(super) fn run(&mut self, mut jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
-        self.parked.retain(|parked| !parked.is_forgotten());
         if self.room.is_short() && !self.room.recover() {
             jobs = refuse(
                 jobs,
@@ -105,6 +104,7 @@ impl<'c> Rounds<'c> {
         let (claims, mut jobs): (Vec<_>, Vec<_>) =
             jobs.into_iter().partition(|job| matches!(job, Job::Claim { .. }));
         self.parked.extend(claims.into_iter().map(Parked::new));
+        self.parked.retain(|parked| !parked.is_forgotten());
         self.take_back(&jobs);
         loop {
             let attempted = self.attempt(&jobs);
@@ -143,6 +143,15 @@ impl<'c> Rounds<'c> {
                 }
             }
         }
+    }
+
+    /// What is left to do when the store is closed: nobody who waits is handed anything any more, and what was handed to somebody who
+    /// had gone is given back, or the next start would take this for a death.
+    pub(super) fn close(&mut self) -> Result<(), String> {
+        for parked in self.parked.drain(..) {
+            parked.fail(StoreError::Closed);
+        }
+        if self.homeless.is_empty() { Ok(()) } else { self.run(Vec::new(), 0) }
     }
 
     /// Takes back deliveries that were dropped. It is in memory alone, so that no round which fails keeps them.

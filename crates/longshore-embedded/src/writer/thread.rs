@@ -138,6 +138,9 @@ fn write(
             fatal = brake(rounds.desk.db).err();
         }
     }
+    if fatal.is_none() {
+        fatal = rounds.close().err();
+    }
     let why = fatal.map(|why| rounds.last_words(&why));
     let error = match &why {
         Some(why) => StoreError::Fatal { why: why.clone() },
