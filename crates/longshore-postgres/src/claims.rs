@@ -11,7 +11,7 @@ use longshore_core::store::{Claim, Hold, LeaseRef, Leased, StoreError, Want};
 use longshore_core::{QueueName, failpoint};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 
@@ -23,17 +23,20 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 type Answer = Result<Vec<Leased>, StoreError>;
 
+/// An answer, and the call that it belongs to: a store that is closed waits until what nobody wanted any more is given back.
+type Handover = (Answer, OwnedSemaphorePermit);
+
 /// A claim that is on its way. Dropped with an answer, it gives back what it was handed.
 struct Pending {
-    answer: oneshot::Receiver<Answer>,
+    answer: oneshot::Receiver<Handover>,
     engine: Arc<Engine>,
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
         self.answer.close();
-        if let Ok(Ok(leased)) = self.answer.try_recv() {
-            self.engine.give_back(leased);
+        if let Ok((Ok(leased), call)) = self.answer.try_recv() {
+            self.engine.give_back(leased, call);
         }
     }
 }
@@ -91,20 +94,20 @@ impl Engine {
     async fn claim_once(self: &Arc<Self>, claim: Arc<Claim>) -> Answer {
         let (reply, answer) = oneshot::channel();
         let mut pending = Pending { answer, engine: self.clone() };
-        let _call = self.enter().await?;
+        let call = self.enter().await?;
         let engine = self.clone();
         self.handle.spawn(async move {
             let answer = engine.serve(&claim, &reply).await;
             let answer = answer.map_err(|trouble| trouble.into_error(DEADLINE));
-            if let Err(Ok(leased)) = reply.send(answer) {
-                engine.give_back(leased);
+            if let Err((Ok(leased), call)) = reply.send((answer, call)) {
+                engine.give_back(leased, call);
             }
         });
-        (&mut pending.answer).await.unwrap_or(Err(StoreError::Closed))
+        (&mut pending.answer).await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
     }
 
     /// Gives back what was handed to somebody who is gone.
-    fn give_back(self: &Arc<Self>, leased: Vec<Leased>) {
+    fn give_back(self: &Arc<Self>, leased: Vec<Leased>, call: OwnedSemaphorePermit) {
         if leased.is_empty() {
             return;
         }
@@ -120,6 +123,7 @@ impl Engine {
                     engine.suspect_strays(); // and timed leases end by themselves
                 }
             }
+            drop(call);
         });
     }
 
@@ -127,7 +131,7 @@ impl Engine {
     async fn serve(
         self: &Arc<Self>,
         claim: &Claim,
-        reply: &oneshot::Sender<Answer>,
+        reply: &oneshot::Sender<Handover>,
     ) -> Result<Vec<Leased>, Trouble> {
         let mut leased = Vec::new();
         for want in claim.wants.iter().filter(|want| want.slots > 0 && want.limit != Some(0)) {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 /// How long a call may take, beside the time that a claim waits.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -68,7 +68,7 @@ pub(crate) struct Engine {
     /// The name this server was opened under.
     pub(crate) name: Option<String>,
     closed: AtomicBool,
-    calls: Semaphore,
+    calls: Arc<Semaphore>,
 }
 
 /// Which connections a question takes.
@@ -121,16 +121,16 @@ impl Engine {
             prune: Mutex::default(),
             name,
             closed: AtomicBool::new(false),
-            calls: Semaphore::new(CALLS as usize),
+            calls: Arc::new(Semaphore::new(CALLS as usize)),
         }
     }
 
     /// Begins a call, unless the store was closed.
-    pub(crate) async fn enter(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+    pub(crate) async fn enter(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         if self.is_closed() {
             return Err(StoreError::Closed);
         }
-        let permit = self.calls.acquire().await.map_err(|_| StoreError::Closed)?;
+        let permit = self.calls.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
         if self.is_closed() { Err(StoreError::Closed) } else { Ok(permit) }
     }
 

@@ -1,13 +1,13 @@
 //! Servers that die, and servers that are taken for dead.
 
 use crate::bench::{
-    claim_inside, complete, connect, fresh_url, job, open, open_at, open_with, submit, submit_jobs,
-    until,
+    claim_inside, complete, connect, fresh_url, job, open, open_at, open_with, request, submit,
+    submit_jobs, success, until,
 };
 use longshore_conformance::ManualClock;
 use longshore_core::attempt::AttemptOutcome;
-use longshore_core::store::{Lifecycle, TaskQuery, Upkeep};
-use longshore_core::{State, Task, TaskId, TenantName};
+use longshore_core::store::{Ending, Hold, Lifecycle, TaskQuery, Upkeep, Work};
+use longshore_core::{State, Task, TaskId, TenantName, Verdict};
 use longshore_postgres::{Options, PostgresStore};
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,4 +192,34 @@ pub(crate) async fn who_was_taken_for_dead_begins_anew() {
     let new = claim_inside(&cut_off, 1).await.remove(0).lease;
     assert!(new.token > old.token);
     assert!(complete(&cut_off, new).await);
+}
+
+pub(crate) async fn a_claim_that_is_dropped_before_the_close_holds_nothing() {
+    let url = fresh_url();
+    let database = connect(&url).await;
+    let store = open(&url).await;
+    let id = submit(&store, job()).await;
+    store.close().await.expect("closed");
+    for round in 0..20_u64 {
+        let store = open(&url).await;
+        let asking = tokio::time::timeout(
+            Duration::from_micros(round * 300),
+            store.claim(request(1, Hold::Process)),
+        );
+        if let Ok(claimed) = asking.await {
+            let lease = claimed.expect("claim answers").remove(0).lease;
+            let release = Ending { verdict: Verdict::Release, ..success(lease) };
+            store.record(vec![release]).await.expect("record answers");
+        }
+        store.close().await.expect("closed");
+        let row = database
+            .query_one(
+                "SELECT state, instance, coalesce(crashes, 0) FROM tasks WHERE id = $1",
+                &[&id.0],
+            )
+            .await
+            .expect("it is there");
+        let stands: (i16, Option<i32>, i32) = (row.get(0), row.get(1), row.get(2));
+        assert_eq!(stands, (State::Pending as i16, None, 0), "in round {round}");
+    }
 }

@@ -34,6 +34,7 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     death::the_same_name_opened_again_takes_back_at_once,
     death::a_closed_server_that_holds_nothing_is_not_missed,
     death::who_was_taken_for_dead_begins_anew,
+    death::a_claim_that_is_dropped_before_the_close_holds_nothing,
     duties::a_schedule_is_written_over_by_who_has_read_it,
     duties::a_slot_fires_once_whoever_asks,
     duties::a_worker_that_falls_silent_is_shown_as_lost,
