@@ -110,3 +110,9 @@ pub(crate) async fn connect(url: &str) -> tokio_postgres::Client {
     client.batch_execute(&format!("SET search_path = {schema}")).await.expect("set");
     client
 }
+
+/// Whether somebody waits for what that session has locked.
+pub(crate) async fn is_waited_for(database: &tokio_postgres::Client, session: i32) -> bool {
+    let waits = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pg_blocking_pids(pid) @> ARRAY[$1::int4])";
+    database.query_one(waits, &[&session]).await.expect("it answers").get(0)
+}

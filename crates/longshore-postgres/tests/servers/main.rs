@@ -57,6 +57,8 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     places::young_tasks_at_old_places_keep_nothing_behind_them_from_being_pruned,
     places::the_function_submits_beside_a_task_at_the_same_place,
     rows::a_row_that_has_moved_is_found,
+    rows::an_end_that_had_to_wait_for_its_row_keeps_what_was_changed,
+    rows::an_end_that_had_to_wait_while_its_task_was_handed_on_is_stale,
     rows::another_row_that_lies_there_by_now_is_left_alone,
     rows::ends_of_what_is_held_ask_no_index_even_behind_words_of_progress,
     rows::ends_of_several_kinds_with_results_and_without_are_counted,
@@ -68,6 +70,8 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     opening::a_schema_that_was_just_brought_up_can_still_be_served_by_the_program_before,
     opening::a_schema_of_version_1_is_brought_up_beside_its_servers,
     opening::a_schema_of_version_4_is_brought_up_beside_its_servers,
+    opening::a_schema_is_settled_as_far_as_the_oldest_program_that_is_open,
+    opening::leases_of_a_program_before_are_judged_beside_it_and_after_it,
     opening::a_table_that_is_there_keeps_the_order_of_its_columns_and_is_the_same_otherwise,
     opening::two_servers_make_the_schema_at_the_same_time,
 ], needs: postgres::startable, [

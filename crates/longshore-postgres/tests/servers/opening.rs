@@ -1,13 +1,19 @@
 //! Openings that fail, and what they tell.
 
 use crate::bench::{
-    claim_inside, connect, fresh_url, job, open, request, submit, with_fresh_schema,
+    claim_inside, claim_timed, connect, fresh_url, job, open, open_at, request, submit,
+    with_fresh_schema,
 };
+use longshore_conformance::ManualClock;
 use longshore_conformance::postgres::PostgresServer;
-use longshore_core::store::{Hold, Intake, Lifecycle, Refused, TaskQuery, Upkeep, Work};
+use longshore_core::store::{
+    Extend, Hold, Intake, LeaseState, Lifecycle, Refused, TaskQuery, Upkeep, Work,
+};
 use longshore_core::{NewTask, State, TaskId, Valid};
 use longshore_postgres::{OpenError, Options, PostgresStore};
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 async fn error(url: &str) -> OpenError {
     PostgresStore::open(Options::new(url)).await.expect_err("it cannot be opened")
@@ -297,6 +303,94 @@ pub(crate) async fn a_schema_of_version_4_is_brought_up_beside_its_servers() {
     let back = "INSERT INTO instances(epoch, opened_at, lasts, version) VALUES (0, 0, 0, 4)";
     database.execute(back, &[]).await.expect_err("it is too old");
     new.close().await.expect("closed");
+}
+
+pub(crate) async fn a_schema_is_settled_as_far_as_the_oldest_program_that_is_open() {
+    let url = fresh_url();
+    let database = schema_of_version_3(&url).await;
+    database.execute("DELETE FROM instances", &[]).await.expect("it had ended");
+    open(&url).await.close().await.expect("closed");
+    let between = "INSERT INTO instances(epoch, opened_at, lasts, version)
+        SELECT nextval('epochs'), 0, 600000, 4";
+    database.execute(between, &[]).await.expect("it may open");
+    let new = open(&url).await;
+    assert_eq!(format_of(&database).await, (5, 4));
+    let left = [
+        "tasks_apart",
+        "tasks_due",
+        "tasks_leased",
+        "tasks_lines",
+        "tasks_suspects",
+        "tasks_timed",
+    ];
+    assert_eq!(indexes_of(&database).await, left, "what version 4 asks");
+    let needed = "SELECT attnotnull FROM pg_attribute
+        WHERE attrelid = 'tasks'::regclass AND attname = 'renewals'";
+    let is_needed = async || database.query_one(needed, &[]).await.expect("it answers").get(0);
+    assert!(is_needed().await, "version 4 reads no row without it");
+    new.close().await.expect("closed");
+    database.execute("DELETE FROM instances WHERE version = 4", &[]).await.expect("it left");
+    let new = open(&url).await;
+    assert_eq!(format_of(&database).await, (5, 5));
+    assert!(!is_needed().await);
+    new.close().await.expect("closed");
+}
+
+/// Accepts a task and claims it for 15 s, as a program of version 4 does.
+async fn leased_by_version_4(database: &tokio_postgres::Client) -> TaskId {
+    let row = database.query_one("SELECT submit('job')", &[]).await.expect("accepted");
+    let id = TaskId(row.get(0));
+    database
+        .execute(
+            "WITH claimed AS (
+                 UPDATE tasks SET state = 2, ready = 0, token = 1, openings = 1, began_at = 0, started_at = 0, lease = 15000
+                 WHERE id = $1)
+             INSERT INTO counts(n, bytes, state, tenant, queue, kind)
+             SELECT n, 0, state, 'default', 'default', 'job'
+             FROM (VALUES (-1, 1::int2), (1, 2), (-1, 8)) AS line(n, state)",
+            &[&id.0],
+        )
+        .await
+        .expect("it answers");
+    id
+}
+
+pub(crate) async fn leases_of_a_program_before_are_judged_beside_it_and_after_it() {
+    const LEASE: Duration = Duration::from_secs(15);
+    let (url, clock) = (fresh_url(), Arc::new(ManualClock::default()));
+    let database = schema_of_version_4(&url).await;
+    let renewed = leased_by_version_4(&database).await;
+    let silent = leased_by_version_4(&database).await;
+    let new = open_at(&url, &clock).await;
+    let rescued = async |store: &PostgresStore| -> Vec<TaskId> {
+        let moved = store.rescue().await.expect("rescue answers");
+        moved.events.iter().map(|event| event.task).collect()
+    };
+    assert_eq!(rescued(&new).await, [], "they are seen for the first time");
+    let renews = "UPDATE tasks SET renewals = renewals + 1 WHERE id = $1";
+    database.execute(renews, &[&renewed.0]).await.expect("as version 4 does");
+    database.execute("UPDATE instances SET beats = beats + 1", &[]).await.expect("it lives");
+    clock.advance(LEASE - Duration::from_millis(1));
+    assert_eq!(rescued(&new).await, []);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(rescued(&new).await, [silent]);
+    new.close().await.expect("closed");
+
+    database.execute("DELETE FROM instances WHERE version = 4", &[]).await.expect("it left");
+    let new = open_at(&url, &clock).await;
+    assert_eq!(format_of(&database).await, (5, 5));
+    let again = claim_timed(&new, 1).await.remove(0).lease;
+    assert_eq!(again.id, silent);
+    assert_eq!(rescued(&new).await, []);
+    clock.advance(LEASE - Duration::from_millis(1));
+    let beat = Extend { lease: again, lasts: None, progress: None };
+    let held = new.extend(vec![beat]).await.expect("extend answers");
+    assert!(matches!(held[..], [LeaseState::Held { .. }]), "{held:?}");
+    assert_eq!(rescued(&new).await, []);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(rescued(&new).await, [renewed]);
+    clock.advance(LEASE);
+    assert_eq!(rescued(&new).await, [silent]);
 }
 
 /// What makes up the table of tasks, the order of its columns aside.

@@ -1,11 +1,13 @@
 //! Ends of tasks whose rows do not lie where they lay when they were handed out.
 
 use crate::bench::{
-    claim_inside, connect, fresh_url, job, open, request, submit, submit_jobs, success, until,
+    claim_inside, connect, fresh_url, is_waited_for, job, open, request, submit, submit_jobs,
+    success, until,
 };
-use longshore_core::store::{Ending, Extend, Hold, Recorded, TaskQuery, Work};
+use longshore_core::store::{Ending, Extend, Hold, Leased, Recorded, TaskQuery, Work};
 use longshore_core::{KindName, NewTask, Payload, State, TaskId, TenantName};
 use longshore_postgres::PostgresStore;
+use std::sync::Arc;
 
 async fn state_of(store: &PostgresStore, id: TaskId) -> State {
     let task = store.get(TenantName::default(), id).await.expect("get answers");
@@ -38,24 +40,98 @@ async fn all_succeed(store: &PostgresStore, ends: Vec<Ending>) {
     }
 }
 
+/// Kinds of which tasks are held together: ends of one kind go by another statement than ends of several.
+const HELD_TOGETHER: [&[&str]; 2] = [&["job"], &["job", "other"]];
+
+/// Accepts two tasks of each of these kinds, and claims all of them at once.
+async fn two_of_each(store: &PostgresStore, kinds: &[&str]) -> Vec<Leased> {
+    let kinds: Vec<_> = kinds.iter().map(|kind| KindName::new(kind).expect("a name")).collect();
+    for kind in &kinds {
+        for _ in 0..2 {
+            submit(store, NewTask::new(kind.clone())).await;
+        }
+    }
+    let mut claim = request(2 * kinds.len(), Hold::Process);
+    claim.wants[0].kinds = kinds.iter().cloned().collect();
+    let held = store.claim(claim).await.expect("claim answers");
+    assert_eq!(held.len(), 2 * kinds.len());
+    held
+}
+
 pub(crate) async fn a_row_that_has_moved_is_found() {
-    let url = fresh_url();
-    let store = open(&url).await;
-    let database = connect(&url).await;
-    for _ in 0..3 {
-        submit(&store, job()).await;
+    for kinds in HELD_TOGETHER {
+        let url = fresh_url();
+        let store = open(&url).await;
+        let database = connect(&url).await;
+        let held = two_of_each(&store, kinds).await;
+        let moved = held[1].lease.id;
+        let lay = lies(&database, moved).await;
+        let sql = "UPDATE tasks SET worker = worker WHERE id = $1";
+        database.execute(sql, &[&moved.0]).await.expect("as what rewrites a table does");
+        assert_ne!(lies(&database, moved).await, lay);
+        all_succeed(&store, held.iter().map(|task| success(task.lease)).collect()).await;
+        for task in &held {
+            assert_eq!(state_of(&store, task.lease.id).await, State::Success);
+        }
+        assert_eq!(counted(&store).await, (0, held.len() as u64));
     }
-    let held = claim_inside(&store, 3).await;
-    let moved = held[1].lease.id;
-    let lay = lies(&database, moved).await;
-    let sql = "UPDATE tasks SET worker = worker WHERE id = $1";
-    database.execute(sql, &[&moved.0]).await.expect("as what rewrites a table does");
-    assert_ne!(lies(&database, moved).await, lay);
-    all_succeed(&store, held.iter().map(|task| success(task.lease)).collect()).await;
-    for task in &held {
-        assert_eq!(state_of(&store, task.lease.id).await, State::Success);
+}
+
+/// Ends all that is held while somebody changes the first row so, and keeps others waiting for it.
+async fn ended_meanwhile(
+    url: &str,
+    store: &Arc<PostgresStore>,
+    held: &[Leased],
+    change: &str,
+) -> Vec<Recorded> {
+    let mut other = connect(url).await;
+    let database = connect(url).await;
+    let changes = other.transaction().await.expect("begun");
+    let sql = format!("UPDATE tasks SET {change} WHERE id = $1 RETURNING pg_backend_pid()");
+    let row = changes.query_one(&sql, &[&held[0].lease.id.0]).await.expect("changed");
+    let changing: i32 = row.get(0);
+    let ends = held.iter().map(|task| success(task.lease)).collect();
+    let ending = tokio::spawn({
+        let store = store.clone();
+        async move { store.record(ends).await }
+    });
+    until("the end waits for it", async || is_waited_for(&database, changing).await).await;
+    changes.commit().await.expect("kept");
+    ending.await.expect("no panic").expect("record answers")
+}
+
+pub(crate) async fn an_end_that_had_to_wait_for_its_row_keeps_what_was_changed() {
+    for (kinds, change) in HELD_TOGETHER.into_iter().flat_map(|kinds| {
+        ["progress = '0.5'", "progress = '0.5', cancel_grace = 60000"].map(|change| (kinds, change))
+    }) {
+        let url = fresh_url();
+        let store = open(&url).await;
+        let held = two_of_each(&store, kinds).await;
+        let recorded = ended_meanwhile(&url, &store, &held, change).await;
+        for end in &recorded {
+            assert!(matches!(end, Recorded::Applied { state: State::Success, .. }), "{end:?}");
+        }
+        let first = store.get(TenantName::default(), held[0].lease.id).await.expect("get answers");
+        let first = first.expect("it is there");
+        assert_eq!(first.state, State::Success, "{change}");
+        assert_eq!(first.progress.expect("it has some").as_bytes(), b"0.5", "{change}");
+        assert_eq!(counted(&store).await, (0, held.len() as u64), "{change}");
     }
-    assert_eq!(counted(&store).await, (0, 3));
+}
+
+pub(crate) async fn an_end_that_had_to_wait_while_its_task_was_handed_on_is_stale() {
+    for kinds in HELD_TOGETHER {
+        let url = fresh_url();
+        let store = open(&url).await;
+        let held = two_of_each(&store, kinds).await;
+        let recorded = ended_meanwhile(&url, &store, &held, "token = token + 1").await;
+        assert_eq!(recorded[0], Recorded::Stale);
+        for end in &recorded[1..] {
+            assert!(matches!(end, Recorded::Applied { state: State::Success, .. }), "{end:?}");
+        }
+        assert_eq!(state_of(&store, held[0].lease.id).await, State::Running);
+        assert_eq!(counted(&store).await, (1, held.len() as u64 - 1));
+    }
 }
 
 pub(crate) async fn another_row_that_lies_there_by_now_is_left_alone() {
@@ -120,15 +196,7 @@ pub(crate) async fn ends_of_several_kinds_with_results_and_without_are_counted()
     let url = fresh_url();
     let store = open(&url).await;
     let database = connect(&url).await;
-    let other = KindName::new("other").expect("a name");
-    for _ in 0..2 {
-        submit(&store, job()).await;
-        submit(&store, NewTask::new(other.clone())).await;
-    }
-    let mut claim = request(9, Hold::Process);
-    claim.wants[0].kinds = [KindName::new("job").expect("a name"), other].into();
-    let held = store.claim(claim).await.expect("claim answers");
-    assert_eq!(held.len(), 4);
+    let held = two_of_each(&store, &["job", "other"]).await;
     let before = weight(&database).await;
     let mut ends: Vec<_> = held.iter().map(|task| success(task.lease)).collect();
     ends[0].result = Some(Payload::from_json("\"ten bytes\""));
