@@ -22,11 +22,11 @@ use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{
     Attempt, Clock, NewTask, QueueName, Task, TaskId, TenantName, Timestamp, Valid,
 };
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 use tokio::time::Instant;
 
 /// How long a call may take, beside the time that a claim waits.
@@ -131,7 +131,7 @@ impl Drop for EmbeddedStore {
         let (reply, _) = oneshot::channel();
         let _ = self.inbox.push(Job::Close { reply });
         self.readers.stop();
-        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(writer) = self.writer.get_mut().take() {
             let _ = writer.join();
         }
     }
@@ -347,8 +347,9 @@ impl Lifecycle for EmbeddedStore {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(Inbox::unanswered())),
             Err(_) => Err(StoreError::Closed),
         };
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(writer) = writer {
+        // Who closes it at the same time returns no sooner.
+        let mut writer = self.writer.lock().await;
+        if let Some(writer) = writer.take() {
             // It ends by itself: what is left is to copy the log.
             let joined = tokio::task::spawn_blocking(|| writer.join()).await;
             if !matches!(joined, Ok(Ok(()))) {

@@ -1,7 +1,11 @@
-//! A claim that nobody waits for any more when the store is closed holds nothing.
+//! What nobody can end any more when the store is closed is not held.
 
-use longshore_core::store::{Claim, Hold, Intake, Lifecycle, TaskQuery, Want, Work};
-use longshore_core::{KindName, NewTask, Payload, QueueName, State, TaskId, TenantName, Valid};
+use longshore_core::store::{
+    Claim, Ending, Hold, Intake, Leased, Lifecycle, Open, Opened, StoreError, TaskQuery, Want, Work,
+};
+use longshore_core::{
+    KindName, NewTask, Payload, QueueName, State, TaskId, TenantName, Valid, Verdict,
+};
 use longshore_embedded::{EmbeddedStore, Options};
 use std::future::Future;
 use std::path::Path;
@@ -40,15 +44,40 @@ fn claim() -> Claim {
     Claim { worker: "worker".into(), hold: Hold::Process, wants: vec![want], wait }
 }
 
-/// Asks, and does not wait for the answer.
-fn ask<T>(question: &mut (impl Future<Output = T> + Unpin)) {
+fn open_request(id: TaskId) -> Open {
+    let queue = QueueName::default();
+    let (worker, hold) = ("worker".into(), Hold::Process);
+    Open { ids: vec![id], queue, worker, hold, limit: None, rate: None }
+}
+
+/// Asks, and does not wait for the answer, unless it is there already.
+fn ask<T>(question: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
     let asked = std::pin::Pin::new(question).poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(asked, Poll::Pending), "the writer cannot have been so quick");
+    match asked {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
 }
 
 async fn submit(store: &EmbeddedStore) -> TaskId {
     let task = Valid::vouch(NewTask::new(kind("job")));
     store.accept(vec![task]).await.expect("accept answers").remove(0).expect("accepted").id
+}
+
+async fn give_back(store: &EmbeddedStore, leased: &Leased) {
+    let (lease, verdict) = (leased.lease, Verdict::Release);
+    let release = Ending { lease, verdict, result: None, error: None, then: Vec::new() };
+    store.record(vec![release]).await.expect("record answers");
+}
+
+/// Opens the store again, and sees that its task lives as if nothing had been.
+async fn reopened(folder: &Path, store: EmbeddedStore, id: TaskId) -> EmbeddedStore {
+    drop(store);
+    let store = open(folder);
+    let task = store.get(TenantName::default(), id).await.expect("get answers");
+    let task = task.expect("it is there");
+    assert_eq!((task.state, task.crashes), (State::Pending, 0));
+    store
 }
 
 #[tokio::test]
@@ -60,14 +89,61 @@ async fn a_claim_that_is_dropped_before_the_close_is_no_death_of_its_task() {
         let mut busy = store.accept(much());
         ask(&mut busy);
         let mut asked = store.claim(claim());
-        ask(&mut asked);
+        if let Some(claimed) = ask(&mut asked) {
+            give_back(&store, &claimed.expect("claim answers")[0]).await;
+        }
         drop(asked);
         store.close().await.expect("closed");
         drop(busy);
-        drop(store);
-        store = open(folder.path());
-        let task = store.get(TenantName::default(), id).await.expect("get answers");
-        let task = task.expect("it is there");
-        assert_eq!((task.state, task.crashes), (State::Pending, 0));
+        store = reopened(folder.path(), store, id).await;
     }
+}
+
+#[tokio::test]
+async fn an_opening_that_is_dropped_before_the_close_is_no_death_of_its_task() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = open(folder.path());
+    let id = submit(&store).await;
+    for _ in 0..ROUNDS {
+        let mut busy = store.accept(much());
+        ask(&mut busy);
+        let mut asked = store.open(open_request(id));
+        if let Some(opened) = ask(&mut asked) {
+            let Opened::Leased(leased) = opened.expect("open answers").remove(0) else {
+                panic!("nobody else holds it");
+            };
+            give_back(&store, &leased).await;
+        }
+        drop(asked);
+        store.close().await.expect("closed");
+        drop(busy);
+        store = reopened(folder.path(), store, id).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_handed_what_could_not_be_ended_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut refused = 0;
+    for _ in 0..ROUNDS {
+        let mut store = open(folder.path());
+        let id = submit(&store).await;
+        let mut busy = store.accept(much());
+        ask(&mut busy);
+        std::thread::sleep(Duration::from_millis(1)); // mostly it has begun with that, and nothing else
+        let mut claiming = store.claim(claim());
+        let mut opening = store.open(open_request(id));
+        if ask(&mut claiming).is_some() || ask(&mut opening).is_some() {
+            continue;
+        }
+        store.close().await.expect("closed");
+        let answers = (claiming.await, opening.await);
+        drop(busy);
+        if let (Err(StoreError::Closed), Err(StoreError::Closed)) = answers {
+            refused += 1;
+            store = reopened(folder.path(), store, id).await;
+        }
+        drop(store);
+    }
+    assert!(refused > 0, "it was always quicker than the close");
 }

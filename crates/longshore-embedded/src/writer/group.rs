@@ -14,6 +14,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How often it is tried at the end to give back what is homeless.
+const LAST_TRIES: usize = 3;
+
 /// The state that lives from round to round.
 pub(super) struct Rounds<'c> {
     pub(super) desk: Desk<'c>,
@@ -22,6 +25,8 @@ pub(super) struct Rounds<'c> {
     path: PathBuf,
     /// Handed out to somebody who was gone: given back in the next round.
     pub(super) homeless: Vec<LeaseRef>,
+    /// Who asked to close.
+    closes: Vec<Job>,
     /// Terms as they were before this round.
     terms: HashMap<String, (u64, Duration)>,
     /// How rates stood before the transaction that is under way.
@@ -60,6 +65,7 @@ impl<'c> Rounds<'c> {
             parked: Vec::new(),
             room,
             homeless: Vec::new(),
+            closes: Vec::new(),
             terms: HashMap::default(),
             buckets: HashMap::default(),
             synced: None,
@@ -145,13 +151,42 @@ impl<'c> Rounds<'c> {
         }
     }
 
-    /// What is left to do when the store is closed: nobody who waits is handed anything any more, and what was handed to somebody who
-    /// had gone is given back, or the next start would take this for a death.
-    pub(super) fn close(&mut self) -> Result<(), String> {
+    /// Runs the last rounds. Nobody is handed anything any more, and what was handed to somebody who had gone is given back: the next
+    /// start would take it for a death. Who asked to close is answered at the [end](Self::end).
+    pub(super) fn close(
+        &mut self,
+        jobs: impl Iterator<Item = Job>,
+        log_bytes: u64,
+    ) -> Result<(), String> {
+        let (closes, jobs): (Vec<_>, Vec<_>) = jobs.partition(Job::is_close);
+        self.closes = closes;
         for parked in self.parked.drain(..) {
             parked.fail(StoreError::Closed);
         }
-        if self.homeless.is_empty() { Ok(()) } else { self.run(Vec::new(), 0) }
+        let hands_out = |job: &Job| matches!(job, Job::Claim { .. } | Job::Open { .. });
+        self.run(refuse(jobs, hands_out, &StoreError::Closed), log_bytes)?;
+        for _ in 0..LAST_TRIES {
+            if self.homeless.is_empty() {
+                return Ok(());
+            }
+            self.run(Vec::new(), log_bytes)?;
+        }
+        if !self.homeless.is_empty() {
+            let tasks = self.homeless.len();
+            tracing::warn!(tasks, "what nobody waits for is given back at the next start");
+        }
+        Ok(())
+    }
+
+    /// Answers those who asked to close, or everybody with the reason why nothing can go on.
+    pub(super) fn end(self, ended: &Result<(), Arc<str>>) {
+        let Err(why) = ended else {
+            self.closes.into_iter().for_each(|job| drop(job.answer(Answer::Close(()))));
+            return;
+        };
+        let error = StoreError::Fatal { why: why.clone() };
+        self.closes.into_iter().for_each(|job| job.fail(error.clone()));
+        self.parked.into_iter().for_each(|parked| parked.fail(error.clone()));
     }
 
     /// Takes back deliveries that were dropped. It is in memory alone, so that no round which fails keeps them.
@@ -267,7 +302,10 @@ impl<'c> Rounds<'c> {
     /// Begins the transaction. Whether it syncs is chosen before.
     fn begin(&mut self, jobs: &[Job]) -> Result<(), Trouble> {
         failpoint::pass("store.before_begin")?;
-        let sync = jobs.iter().any(|job| job.needs() == Needs::Sync) || !self.homeless.is_empty();
+        let closing = !self.closes.is_empty();
+        let sync = closing
+            || !self.homeless.is_empty()
+            || jobs.iter().any(|job| job.needs() == Needs::Sync);
         let sync = sync && !self.never_sync;
         if self.synced != Some(sync) {
             let sql =
@@ -322,7 +360,6 @@ impl<'c> Rounds<'c> {
                     set_aside: self.set_aside,
                 }))
             }
-            Job::Close { .. } => Some(Answer::Close(())),
             _ => None,
         }
     }

@@ -144,6 +144,12 @@ jobs! {
     Close() -> (), Sync;
 }
 
+impl Job {
+    pub(super) fn is_close(&self) -> bool {
+        matches!(self, Self::Close { .. })
+    }
+}
+
 /// Applies one request inside the transaction. Claims, the condition and closing are the
 /// round's own business.
 pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Trouble> {

@@ -124,9 +124,15 @@ fn write(
     while fatal.is_none() && !closing {
         let patience = until_next(&rounds);
         inbox.drain(&mut jobs, patience);
-        closing = jobs.iter().any(|job| matches!(job, Job::Close { .. }));
+        closing = jobs.iter().any(Job::is_close);
         let log_bytes = u64::from(checkpointer.pages()) * u64::from(PAGE_SIZE);
-        fatal = rounds.run(std::mem::take(&mut jobs), log_bytes).err();
+        let asked = std::mem::take(&mut jobs);
+        fatal = if closing {
+            // Whoever has come in since is served, and nobody comes any more.
+            rounds.close(asked.into_iter().chain(inbox.close()), log_bytes).err()
+        } else {
+            rounds.run(asked, log_bytes).err()
+        };
         for queue in rounds.marked() {
             inbox.bells.ring(&queue);
         }
@@ -138,18 +144,9 @@ fn write(
             fatal = brake(rounds.desk.db).err();
         }
     }
-    if fatal.is_none() {
-        fatal = rounds.close().err();
-    }
-    let why = fatal.map(|why| rounds.last_words(&why));
-    let error = match &why {
-        Some(why) => StoreError::Fatal { why: why.clone() },
-        None => StoreError::Closed,
-    };
-    for parked in rounds.parked {
-        parked.fail(error.clone());
-    }
-    (why.map_or(Ok(()), Err), closing)
+    let ended = fatal.map_or(Ok(()), |why| Err(rounds.last_words(&why)));
+    rounds.end(&ended);
+    (ended, closing)
 }
 
 /// Answers everybody with the reason until the store is closed.
@@ -157,7 +154,7 @@ fn refuse_all(inbox: &Inbox, why: &Arc<str>) {
     let mut jobs = Vec::new();
     loop {
         inbox.drain(&mut jobs, PATIENCE);
-        let closing = jobs.iter().any(|job| matches!(job, Job::Close { .. }));
+        let closing = jobs.iter().any(Job::is_close);
         for job in jobs.drain(..) {
             job.fail(StoreError::Fatal { why: why.clone() });
         }
