@@ -1,17 +1,17 @@
-//! Handing out: a claim that finds nothing waits, and one whose caller has gone takes nothing.
+//! Handing out: a claim that finds nothing waits, and one whose caller has gone takes nothing. What a broker carried is opened.
 
 use crate::bounds::{Bound, SPEND};
-use crate::engine::{DEADLINE, Engine, Phase, give_up, in_time, pause};
+use crate::engine::{Engine, Phase, give_up, in_time, pause};
 use crate::error::Trouble;
-use crate::jobs::{RecordAll, SetAside};
+use crate::handover::Caller;
+use crate::jobs::{OpenAll, RecordAll, SetAside};
 use crate::lines::Look;
 use crate::links::Link;
-use crate::tasks::{After, Claimed, Taker, claim_want};
-use longshore_core::store::{Claim, Hold, LeaseRef, Leased, StoreError, Want};
+use crate::tasks::{After, Claimed, OpenedRow, Taker, claim_want};
+use longshore_core::store::{Claim, Hold, LeaseRef, Leased, Open, Opened, StoreError, Want};
 use longshore_core::{QueueName, failpoint};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 
@@ -21,29 +21,9 @@ const PATIENT: Duration = Duration::from_secs(5);
 /// The longest that a claim waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
-type Answer = Result<Vec<Leased>, StoreError>;
-
-/// An answer, and the call that it belongs to: a store that is closed waits until what nobody wanted any more is given back.
-type Handover = (Answer, OwnedSemaphorePermit);
-
-/// A claim that is on its way. Dropped with an answer, it gives back what it was handed.
-struct Pending {
-    answer: oneshot::Receiver<Handover>,
-    engine: Arc<Engine>,
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        self.answer.close();
-        if let Ok((Ok(leased), call)) = self.answer.try_recv() {
-            self.engine.give_back(leased, call);
-        }
-    }
-}
-
 impl Engine {
     /// Claims, and waits for work if there is none.
-    pub(crate) async fn claim(self: &Arc<Self>, claim: Claim) -> Answer {
+    pub(crate) async fn claim(self: &Arc<Self>, claim: Claim) -> Result<Vec<Leased>, StoreError> {
         let until = Instant::now() + claim.wait.min(LONGEST_WAIT);
         let claim = Arc::new(claim);
         let parked = self.hub.park(&claim);
@@ -91,57 +71,56 @@ impl Engine {
         shut.map(|until| until.saturating_sub(tick))
     }
 
-    async fn claim_once(self: &Arc<Self>, claim: Arc<Claim>) -> Answer {
-        let (reply, answer) = oneshot::channel();
-        let mut pending = Pending { answer, engine: self.clone() };
-        let call = self.enter().await?;
-        let engine = self.clone();
-        self.handle.spawn(async move {
-            let answer = engine.serve(&claim, &reply).await;
-            let answer = answer.map_err(|trouble| trouble.into_error(DEADLINE));
-            if let Err((Ok(leased), call)) = reply.send((answer, call)) {
-                engine.give_back(leased, call);
-            }
-        });
-        (&mut pending.answer).await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
+    async fn claim_once(self: &Arc<Self>, claim: Arc<Claim>) -> Result<Vec<Leased>, StoreError> {
+        let serve = |engine: Arc<Self>, caller| async move { engine.serve(&claim, &caller).await };
+        self.hand_over(serve).await
     }
 
-    /// Gives back what was handed to somebody who is gone.
-    fn give_back(self: &Arc<Self>, leased: Vec<Leased>, call: OwnedSemaphorePermit) {
-        if leased.is_empty() {
-            return;
+    /// Opens tasks that a broker carried.
+    pub(crate) async fn open(self: &Arc<Self>, want: Open) -> Result<Vec<Opened>, StoreError> {
+        let serve =
+            |engine: Arc<Self>, caller| async move { engine.serve_open(want, &caller).await };
+        self.hand_over(serve).await
+    }
+
+    async fn serve_open(
+        self: &Arc<Self>,
+        want: Open,
+        caller: &Caller,
+    ) -> Result<Vec<Opened>, Trouble> {
+        let _alone = match want.hold {
+            Hold::Process => Some(self.isolation.lock().await),
+            Hold::Beside | Hold::Lease { .. } => None,
+        };
+        let _claiming = self.holds.claiming().await;
+        if caller.is_gone() {
+            return Ok(Vec::new());
         }
-        let leases: Vec<LeaseRef> = leased.into_iter().map(|leased| leased.lease).collect();
-        let engine = self.clone();
-        self.handle.spawn(async move {
-            let tokens = leases.iter().map(|lease| lease.token.number());
-            match engine.attempt(&RecordAll::release(&leases)).await {
-                Ok(_) => engine.forget_held(tokens),
-                Err(trouble) => {
-                    tracing::debug!(%trouble, "tasks that nobody waits for are given back later");
-                    engine.holds.lose(tokens);
-                    engine.suspect_strays(); // and timed leases end by themselves
-                }
-            }
-            drop(call);
-        });
+        let line = self.holds.number();
+        let opened = self.attempt(&OpenAll { want, line }).await;
+        match &opened {
+            Ok(opened) => self.holds.note(line, opened.iter().filter_map(OpenedRow::handed), 0),
+            Err(Trouble::Unknown(_)) => self.suspect_strays(),
+            Err(_) => {}
+        }
+        Ok(opened?.into_iter().map(|row| row.opened).collect())
     }
 
     /// Serves the wants of a claim, one after the other.
     async fn serve(
         self: &Arc<Self>,
         claim: &Claim,
-        reply: &oneshot::Sender<Handover>,
+        caller: &Caller,
     ) -> Result<Vec<Leased>, Trouble> {
         let mut leased = Vec::new();
         for want in claim.wants.iter().filter(|want| want.slots > 0 && want.limit != Some(0)) {
-            if reply.is_closed() {
-                break; // nobody waits any more
+            if caller.is_gone() {
+                break;
             }
             let phase = Phase::default();
             let _claiming = self.holds.claiming().await;
             let line = self.holds.number();
-            match in_time(&phase, self.serve_want(&phase, claim, want, line)).await {
+            match in_time(&phase, self.serve_want(&phase, claim, want, line, caller)).await {
                 Ok(Claimed { handed, damaged }) => {
                     if !matches!(claim.hold, Hold::Lease { .. }) {
                         let handed = handed.iter().map(|handed| (&handed.task, handed.lies));
@@ -174,6 +153,7 @@ impl Engine {
         claim: &Claim,
         want: &Want,
         line: i64,
+        caller: &Caller,
     ) -> Result<Claimed, Trouble> {
         let mut tries = 0;
         let _turn = match want.rate {
@@ -184,7 +164,7 @@ impl Engine {
             if self.gates.shut_until(want, self.base.clock.monotonic()).is_some() {
                 return Ok(Claimed::default());
             }
-            let tried = self.try_want(phase, claim, want, line).await;
+            let tried = self.try_want(phase, claim, want, line, caller).await;
             if tried.is_err() {
                 // What it had locked may have been passed over by others.
                 self.hub.lines.doubt(want.queue.as_str());
@@ -233,6 +213,7 @@ impl Engine {
         claim: &Claim,
         want: &Want,
         line: i64,
+        caller: &Caller,
     ) -> Result<Claimed, Trouble> {
         let base = &self.base;
         let mut taker = Taker::new(want, claim.hold, &claim.worker, base.epoch(), line);
@@ -247,6 +228,9 @@ impl Engine {
             return Ok(Claimed::default());
         }
         let mut link = self.links.work().await?;
+        if caller.is_gone() {
+            return Ok(Claimed::default());
+        }
         link.soil();
         let asked = Instant::now();
         let slots = i64::try_from(want.slots).unwrap_or(i64::MAX);

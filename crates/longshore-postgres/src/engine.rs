@@ -138,7 +138,7 @@ impl Engine {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Refuses calls from here on; returns once those under way are answered.
+    /// Refuses calls from here on; returns once those under way are answered, and what nobody can end any more is given back.
     pub(crate) async fn shut(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.hub.wake_all();

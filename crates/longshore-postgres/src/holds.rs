@@ -26,6 +26,10 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 /// Between two attempts to ask what is held.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The same once the store is closed, and for how long it is tried then.
+const SHORT: Duration = Duration::from_millis(100);
+const LAST: Duration = Duration::from_secs(5);
+
 /// Before lines of which nothing is held any more are removed: others are until then.
 const GATHER: Duration = Duration::from_secs(1);
 
@@ -214,6 +218,26 @@ impl Engine {
                 }
             }
         });
+    }
+
+    /// Gives back what this process may hold without knowing, before it signs off: others would take that for a death.
+    pub(crate) async fn give_back_last_strays(&self) {
+        let given_back = async {
+            while self.holds.asks.load(Ordering::SeqCst) {
+                match self.give_back_strays().await {
+                    Ok(tasks) => {
+                        tracing::debug!(tasks, "claimed without an answer, and given back")
+                    }
+                    Err(trouble) => {
+                        tracing::debug!(%trouble, "cannot ask yet what is held");
+                        tokio::time::sleep(SHORT).await;
+                    }
+                }
+            }
+        };
+        if tokio::time::timeout(LAST, given_back).await.is_err() {
+            tracing::warn!("what was claimed without an answer is given back a lease later");
+        }
     }
 
     async fn give_back_strays(&self) -> Result<usize, Trouble> {

@@ -22,6 +22,7 @@ mod error;
 mod flight;
 mod gates;
 mod groups;
+mod handover;
 mod holds;
 mod hub;
 mod index;

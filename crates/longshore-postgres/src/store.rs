@@ -11,15 +11,16 @@ use crate::{audit, list, oversight, overview, tasks};
 use async_trait::async_trait;
 use longshore_core::store::{
     Act, Acted, AuditLine, Carriage, Carried, Claim, Condition, Controls, Count, Ending,
-    ErrorClass, Extend, Filter, Fired, Firing, Hold, Intake, KnownKind, LeaseState, Leased, Leases,
+    ErrorClass, Extend, Filter, Fired, Firing, Intake, KnownKind, LeaseState, Leased, Leases,
     Lifecycle, MarkRef, Moved, Open, Opened, Outbox, Oversight, Overview, Page, Pruned, QueueAge,
     Recorded, Refused, Relay, Result, Retention, Schedule, Schedules, SeenWorker, StoreError,
     TaskQuery, Term, Told, Upkeep, Work, Worker, Workers,
 };
 use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{Attempt, NewTask, QueueName, Task, TaskId, TenantName, Timestamp, Valid};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// A store in a PostgreSQL database, opened by this process beside others.
@@ -123,22 +124,7 @@ impl Work for PostgresStore {
     }
 
     async fn open(&self, want: Open) -> Result<Vec<Opened>> {
-        let _alone = match want.hold {
-            Hold::Process => Some(self.engine.isolation.lock().await),
-            Hold::Beside | Hold::Lease { .. } => None,
-        };
-        let _claiming = self.engine.holds.claiming().await;
-        let line = self.engine.holds.number();
-        let opened = self.engine.run(OpenAll { want, line }).await;
-        match &opened {
-            Ok(opened) => {
-                let handed = opened.iter().filter_map(tasks::OpenedRow::handed);
-                self.engine.holds.note(line, handed, 0);
-            }
-            Err(StoreError::Unknown { .. }) => self.engine.suspect_strays(),
-            Err(_) => {}
-        }
-        Ok(opened?.into_iter().map(|row| row.opened).collect())
+        self.engine.open(want).await
     }
 
     async fn extend(&self, leases: Vec<Extend>) -> Result<Vec<LeaseState>> {
@@ -355,7 +341,9 @@ impl Lifecycle for PostgresStore {
     }
 
     async fn close(&self) -> Result<()> {
-        if self.engine.is_closed() {
+        // Who closes it at the same time returns no sooner, and who closes it again goes on with a close that was dropped.
+        let mut threads = self.threads.lock().await;
+        if threads.is_none() {
             return Ok(());
         }
         self.engine.shut().await;
@@ -363,6 +351,7 @@ impl Lifecycle for PostgresStore {
         let signed_off = self
             .engine
             .spawned(async move {
+                engine.give_back_last_strays().await;
                 let job = SignOff { epoch: engine.base.epoch() };
                 let signed_off = engine.perform(&job).await;
                 engine.links.close();
@@ -373,7 +362,7 @@ impl Lifecycle for PostgresStore {
             // Then others find out by themselves, a lease later.
             tracing::warn!(%error, "the store could not sign off");
         }
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        threads.take();
         Ok(())
     }
 }

@@ -96,7 +96,7 @@ SELECT CASE WHEN n < $9::int8 THEN coalesce(seqs, '{}') END FROM told"
 
 /// What is known of tasks that this process holds.
 pub(crate) struct HeldRows {
-    /// Under which number it holds them.
+    /// Under which number it holds now: what it held under an earlier one is not found so.
     pub(crate) epoch: i32,
     /// Where each of them lies.
     pub(crate) lie: Vec<Ctid>,

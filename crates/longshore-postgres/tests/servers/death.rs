@@ -1,13 +1,13 @@
 //! Servers that die, and servers that are taken for dead.
 
 use crate::bench::{
-    claim_inside, complete, connect, fresh_url, job, open, open_at, open_with, request, submit,
-    submit_jobs, success, until,
+    claim_inside, complete, connect, fresh_url, is_waited_for, job, open, open_at, open_with,
+    request, submit, submit_jobs, until,
 };
 use longshore_conformance::ManualClock;
 use longshore_core::attempt::AttemptOutcome;
-use longshore_core::store::{Ending, Hold, Lifecycle, TaskQuery, Upkeep, Work};
-use longshore_core::{State, Task, TaskId, TenantName, Verdict};
+use longshore_core::store::{Hold, Lifecycle, Open, Opened, StoreError, TaskQuery, Upkeep, Work};
+use longshore_core::{QueueName, State, Task, TaskId, TenantName};
 use longshore_postgres::{Options, PostgresStore};
 use std::sync::Arc;
 use std::time::Duration;
@@ -194,32 +194,103 @@ pub(crate) async fn who_was_taken_for_dead_begins_anew() {
     assert!(complete(&cut_off, new).await);
 }
 
-pub(crate) async fn a_claim_that_is_dropped_before_the_close_holds_nothing() {
-    let url = fresh_url();
-    let database = connect(&url).await;
-    let store = open(&url).await;
-    let id = submit(&store, job()).await;
-    store.close().await.expect("closed");
-    for round in 0..20_u64 {
-        let store = open(&url).await;
-        let asking = tokio::time::timeout(
-            Duration::from_micros(round * 300),
-            store.claim(request(1, Hold::Process)),
-        );
-        if let Ok(claimed) = asking.await {
-            let lease = claimed.expect("claim answers").remove(0).lease;
-            let release = Ending { verdict: Verdict::Release, ..success(lease) };
-            store.record(vec![release]).await.expect("record answers");
-        }
-        store.close().await.expect("closed");
-        let row = database
-            .query_one(
-                "SELECT state, instance, coalesce(crashes, 0) FROM tasks WHERE id = $1",
-                &[&id.0],
-            )
-            .await
-            .expect("it is there");
-        let stands: (i16, Option<i32>, i32) = (row.get(0), row.get(1), row.get(2));
-        assert_eq!(stands, (State::Pending as i16, None, 0), "in round {round}");
+/// Claims the task, or opens it as if a broker had carried it.
+async fn take(store: &PostgresStore, id: TaskId, by_a_broker: bool) -> Result<usize, StoreError> {
+    if !by_a_broker {
+        return store.claim(request(1, Hold::Process)).await.map(|claimed| claimed.len());
     }
+    let queue = QueueName::default();
+    let (worker, hold) = ("worker".into(), Hold::Process);
+    let want = Open { ids: vec![id], queue, worker, hold, limit: None, rate: None };
+    store.open(want).await.map(|opened| opened.iter().filter_map(Opened::lease).count())
+}
+
+/// A task that is being taken, and is held up in the database by a lock.
+struct HeldUp {
+    store: Arc<PostgresStore>,
+    id: TaskId,
+    taking: tokio::task::JoinHandle<Result<usize, StoreError>>,
+    database: tokio_postgres::Client,
+    locking: tokio_postgres::Client,
+}
+
+impl HeldUp {
+    async fn begin(by_a_broker: bool) -> Self {
+        let url = fresh_url();
+        let (database, locking) = (connect(&url).await, connect(&url).await);
+        let store = open(&url).await;
+        let id = submit(&store, job()).await;
+        let lock = "BEGIN; LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE";
+        locking.batch_execute(lock).await.expect("locked");
+        let session = locking.query_one("SELECT pg_backend_pid()", &[]).await.expect("it answers");
+        let taking = tokio::spawn({
+            let store = store.clone();
+            async move { take(&store, id, by_a_broker).await }
+        });
+        until("it is held up", async || is_waited_for(&database, session.get(0)).await).await;
+        Self { store, id, taking, database, locking }
+    }
+
+    async fn let_go(&self) {
+        self.locking.batch_execute("COMMIT").await.expect("unlocked");
+    }
+
+    async fn is_untouched(&self) -> bool {
+        let sql = "SELECT state, instance, coalesce(crashes, 0) FROM tasks WHERE id = $1";
+        let row = self.database.query_one(sql, &[&self.id.0]).await.expect("it is there");
+        let stands: (i16, Option<i32>, i32) = (row.get(0), row.get(1), row.get(2));
+        stands == (State::Pending as i16, None, 0)
+    }
+}
+
+pub(crate) async fn what_nobody_waits_for_any_more_is_given_back() {
+    for by_a_broker in [false, true] {
+        let held_up = HeldUp::begin(by_a_broker).await;
+        held_up.taking.abort();
+        held_up.let_go().await;
+        until("it can be had again", async || {
+            let again = take(&held_up.store, held_up.id, by_a_broker).await;
+            again.expect("it answers") == 1
+        })
+        .await;
+    }
+}
+
+pub(crate) async fn a_close_gives_back_what_nobody_waits_for_any_more() {
+    for by_a_broker in [false, true] {
+        let held_up = HeldUp::begin(by_a_broker).await;
+        held_up.taking.abort();
+        let mut closing = held_up.store.close();
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut closing).await;
+        assert!(early.is_err(), "it waits for what is on its way");
+        held_up.let_go().await;
+        closing.await.expect("closed");
+        assert!(held_up.is_untouched().await);
+    }
+}
+
+pub(crate) async fn a_close_hands_nobody_what_could_not_be_ended_any_more() {
+    for by_a_broker in [false, true] {
+        let mut held_up = HeldUp::begin(by_a_broker).await;
+        let mut closing = held_up.store.close();
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut closing).await;
+        assert!(early.is_err(), "it waits for what is on its way");
+        held_up.let_go().await;
+        closing.await.expect("closed");
+        let taken = (&mut held_up.taking).await.expect("no panic");
+        assert!(matches!(taken, Err(StoreError::Closed)), "{taken:?}");
+        assert!(held_up.is_untouched().await);
+    }
+}
+
+pub(crate) async fn a_close_that_was_dropped_is_finished_by_the_next() {
+    let held_up = HeldUp::begin(false).await;
+    held_up.taking.abort();
+    let dropped = tokio::time::timeout(Duration::from_millis(50), held_up.store.close()).await;
+    assert!(dropped.is_err(), "it waits for what is on its way");
+    held_up.let_go().await;
+    held_up.store.close().await.expect("closed");
+    assert!(held_up.is_untouched().await);
+    let open = held_up.database.query_one("SELECT count(*) FROM instances", &[]).await;
+    assert_eq!(open.expect("it answers").get::<_, i64>(0), 0, "it has signed off");
 }

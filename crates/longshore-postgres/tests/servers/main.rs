@@ -34,7 +34,10 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     death::the_same_name_opened_again_takes_back_at_once,
     death::a_closed_server_that_holds_nothing_is_not_missed,
     death::who_was_taken_for_dead_begins_anew,
-    death::a_claim_that_is_dropped_before_the_close_holds_nothing,
+    death::what_nobody_waits_for_any_more_is_given_back,
+    death::a_close_gives_back_what_nobody_waits_for_any_more,
+    death::a_close_hands_nobody_what_could_not_be_ended_any_more,
+    death::a_close_that_was_dropped_is_finished_by_the_next,
     duties::a_schedule_is_written_over_by_who_has_read_it,
     duties::a_slot_fires_once_whoever_asks,
     duties::a_worker_that_falls_silent_is_shown_as_lost,
@@ -85,4 +88,5 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     outage::calls_fail_at_once_while_the_database_is_away,
     opening::each_way_to_fail_is_told_apart,
     strays::what_was_claimed_without_an_answer_is_given_back,
+    strays::what_was_claimed_without_an_answer_is_given_back_by_the_close,
 ], after: postgres::stop_shared);

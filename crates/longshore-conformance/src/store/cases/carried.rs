@@ -2,9 +2,11 @@
 
 use super::bench::{Bench, in_lane, job, kind, queue, secs, tenant};
 use super::case_list;
+use longshore_core::attempt::AttemptOutcome;
 use longshore_core::queue::Scope;
 use longshore_core::store::{Hold, MarkRef, Open, Opened, Relay};
 use longshore_core::{NewTask, State, TaskId, Verdict};
+use std::time::Duration;
 
 case_list![
     a_carried_queue_is_not_claimed,
@@ -19,6 +21,7 @@ case_list![
     carrying_twice_changes_nothing,
     the_outbox_gives_no_more_than_asked,
     a_carried_task_is_opened_once,
+    an_opening_that_is_dropped_holds_nothing,
     what_has_ended_or_is_unknown_is_over,
     what_may_not_run_yet_is_not_ready,
     an_envelope_that_came_too_early_is_given_again,
@@ -176,6 +179,36 @@ async fn a_carried_task_is_opened_once(t: Bench) {
     assert_eq!(answers[1], Opened::Held);
     assert_eq!(t.task(id).await.worker.as_deref(), Some("w"));
     assert_eq!(t.end(&leased.lease, Verdict::Complete).await, State::Success);
+}
+
+async fn an_opening_that_is_dropped_holds_nothing(t: Bench) {
+    t.carry("default", Some("broker")).await;
+    for hold in [Hold::Process, LEASE].into_iter().cycle().take(10) {
+        let id = t.submit(job()).await;
+        relay_all(&t).await;
+        let opening = Box::pin(t.open(id, hold));
+        let early = tokio::time::timeout(Duration::ZERO, opening).await; // polled once, then dropped
+        if let Ok(Opened::Leased(leased)) = early {
+            t.end(&leased.lease, Verdict::Release).await;
+        }
+        // A question that is on its way cannot be taken back: what it was handed is given back, uncharged.
+        let again = async {
+            loop {
+                match t.open(id, hold).await {
+                    Opened::Leased(leased) => break leased,
+                    Opened::Held => tokio::time::sleep(Duration::from_millis(1)).await,
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let patience = Duration::from_secs(20);
+        let leased = tokio::time::timeout(patience, again).await.expect("nobody holds it for ever");
+        assert_eq!(leased.attempt, 1);
+        let mut outcomes = t.outcomes(id).await;
+        outcomes.retain(|outcome| *outcome != Some(AttemptOutcome::Released));
+        assert_eq!(outcomes, [None]);
+        t.end(&leased.lease, Verdict::Complete).await;
+    }
 }
 
 async fn what_has_ended_or_is_unknown_is_over(t: Bench) {
