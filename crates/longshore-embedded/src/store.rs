@@ -22,11 +22,11 @@ use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{
     Attempt, Clock, NewTask, QueueName, Task, TaskId, TenantName, Timestamp, Valid,
 };
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 /// How long a call may take, beside the time that a claim waits.
@@ -43,6 +43,8 @@ pub struct EmbeddedStore {
     pub(crate) known: Known,
     pub(crate) clock: Arc<dyn Clock>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Nobody sends anything: it is over when the writer has ended.
+    ended: watch::Receiver<()>,
     epoch: u32,
     /// Numbers of subscriptions.
     numbers: Arc<AtomicU64>,
@@ -61,12 +63,13 @@ impl EmbeddedStore {
             why: trouble.to_string(),
         };
         let readers = Readers::start(&path).map_err(failed)?;
-        let writer = writer::start(opened, inbox.clone(), options.clock.clone()).map_err(failed)?;
+        let (writer, ended) =
+            writer::start(opened, inbox.clone(), options.clock.clone()).map_err(failed)?;
         let (known, clock) = (Known::default(), options.clock.clone());
         let writer = Mutex::new(Some(writer));
         // A number is never given twice, over all boots.
         let numbers = Arc::new(AtomicU64::new(u64::from(epoch) << 32));
-        Ok(Self { inbox, names, readers, known, clock, writer, epoch, numbers })
+        Ok(Self { inbox, names, readers, known, clock, writer, ended, epoch, numbers })
     }
 
     /// Returns a broker over this file. Each can be closed without the others, and ends with the store.
@@ -131,7 +134,7 @@ impl Drop for EmbeddedStore {
         let (reply, _) = oneshot::channel();
         let _ = self.inbox.push(Job::Close { reply });
         self.readers.stop();
-        if let Some(writer) = self.writer.get_mut().take() {
+        if let Some(writer) = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = writer.join();
         }
     }
@@ -342,19 +345,16 @@ impl Lifecycle for EmbeddedStore {
 
     async fn close(&self) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        // It finishes what was asked before, and must get in even when there is no room.
+        // It finishes what was asked before, but for claims, and must get in even when there is no room.
         let closed = match self.inbox.push(Job::Close { reply }) {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(Inbox::unanswered())),
             Err(_) => Err(StoreError::Closed),
         };
-        // Who closes it at the same time returns no sooner.
-        let mut writer = self.writer.lock().await;
-        if let Some(writer) = writer.take() {
-            // It ends by itself: what is left is to copy the log.
-            let joined = tokio::task::spawn_blocking(|| writer.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                return Err(StoreError::Unknown { why: "the writer did not end cleanly".into() });
-            }
+        // It ends by itself: what is left is to copy the log. Who closes it at the same time, or again, returns no sooner.
+        while self.ended.clone().changed().await.is_ok() {}
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            return Err(StoreError::Unknown { why: "the writer did not end cleanly".into() });
         }
         self.readers.close();
         match closed {

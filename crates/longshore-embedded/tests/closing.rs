@@ -80,17 +80,33 @@ async fn reopened(folder: &Path, store: EmbeddedStore, id: TaskId) -> EmbeddedSt
     store
 }
 
-#[tokio::test]
-async fn a_claim_that_is_dropped_before_the_close_is_no_death_of_its_task() {
+/// What was handed out with an answer to a claim, or to an opening.
+type Taken = Result<Vec<Leased>, StoreError>;
+
+async fn claimed(store: &EmbeddedStore) -> Taken {
+    store.claim(claim()).await
+}
+
+async fn opened(store: &EmbeddedStore, id: TaskId) -> Taken {
+    let leased = |opened| match opened {
+        Opened::Leased(leased) => Some(*leased),
+        _ => None,
+    };
+    let opened = store.open(open_request(id)).await?;
+    Ok(opened.into_iter().filter_map(leased).collect())
+}
+
+/// Asks for the task so, drops the question, and closes the store behind it.
+async fn dropped_before_the_close(take: impl AsyncFn(&EmbeddedStore, TaskId) -> Taken) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = open(folder.path());
     let id = submit(&store).await;
     for _ in 0..ROUNDS {
         let mut busy = store.accept(much());
         ask(&mut busy);
-        let mut asked = store.claim(claim());
-        if let Some(claimed) = ask(&mut asked) {
-            give_back(&store, &claimed.expect("claim answers")[0]).await;
+        let mut asked = Box::pin(take(&store, id));
+        if let Some(taken) = ask(&mut asked) {
+            give_back(&store, &taken.expect("it answers")[0]).await;
         }
         drop(asked);
         store.close().await.expect("closed");
@@ -100,25 +116,13 @@ async fn a_claim_that_is_dropped_before_the_close_is_no_death_of_its_task() {
 }
 
 #[tokio::test]
+async fn a_claim_that_is_dropped_before_the_close_is_no_death_of_its_task() {
+    dropped_before_the_close(async |store, _| claimed(store).await).await;
+}
+
+#[tokio::test]
 async fn an_opening_that_is_dropped_before_the_close_is_no_death_of_its_task() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut store = open(folder.path());
-    let id = submit(&store).await;
-    for _ in 0..ROUNDS {
-        let mut busy = store.accept(much());
-        ask(&mut busy);
-        let mut asked = store.open(open_request(id));
-        if let Some(opened) = ask(&mut asked) {
-            let Opened::Leased(leased) = opened.expect("open answers").remove(0) else {
-                panic!("nobody else holds it");
-            };
-            give_back(&store, &leased).await;
-        }
-        drop(asked);
-        store.close().await.expect("closed");
-        drop(busy);
-        store = reopened(folder.path(), store, id).await;
-    }
+    dropped_before_the_close(async |store, id| opened(store, id).await).await;
 }
 
 #[tokio::test]
@@ -130,9 +134,9 @@ async fn nobody_is_handed_what_could_not_be_ended_any_more() {
         let id = submit(&store).await;
         let mut busy = store.accept(much());
         ask(&mut busy);
-        std::thread::sleep(Duration::from_millis(1)); // mostly it has begun with that, and nothing else
-        let mut claiming = store.claim(claim());
-        let mut opening = store.open(open_request(id));
+        tokio::time::sleep(Duration::from_millis(1)).await; // mostly it has begun with that, and nothing else
+        let mut claiming = Box::pin(claimed(&store));
+        let mut opening = Box::pin(opened(&store, id));
         if ask(&mut claiming).is_some() || ask(&mut opening).is_some() {
             continue;
         }
@@ -146,4 +150,19 @@ async fn nobody_is_handed_what_could_not_be_ended_any_more() {
         drop(store);
     }
     assert!(refused > 0, "it was always quicker than the close");
+}
+
+#[tokio::test]
+async fn a_close_that_was_dropped_is_waited_for_by_the_next() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for _ in 0..ROUNDS {
+        let store = open(folder.path());
+        let mut busy = store.accept(much());
+        ask(&mut busy);
+        ask(&mut store.close());
+        store.close().await.expect("closed");
+        let again = EmbeddedStore::open(&Options::new(folder.path()));
+        again.expect("nobody holds the folder any more");
+        drop(busy);
+    }
 }

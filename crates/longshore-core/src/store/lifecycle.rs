@@ -38,6 +38,7 @@ pub trait Lifecycle: Send + Sync + std::fmt::Debug {
         std::future::pending().await
     }
 
-    /// Finishes what was asked, then closes. Later calls fail with `Closed`.
+    /// Finishes what was asked, then closes. Later calls fail with `Closed`, and so do claims and openings that are under way:
+    /// what they would hold nobody could end.
     async fn close(&self) -> Result<()>;
 }

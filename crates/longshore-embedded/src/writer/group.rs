@@ -52,6 +52,7 @@ enum Attempted {
 enum Culprit {
     Job(usize),
     Claim(usize),
+    Homeless(usize),
 }
 
 /// Why a round failed, and whose fault it was if it was somebody's.
@@ -111,7 +112,7 @@ impl<'c> Rounds<'c> {
             jobs.into_iter().partition(|job| matches!(job, Job::Claim { .. }));
         self.parked.extend(claims.into_iter().map(Parked::new));
         self.parked.retain(|parked| !parked.is_forgotten());
-        self.take_back(&jobs);
+        self.take_in(&mut jobs);
         loop {
             let attempted = self.attempt(&jobs);
             if self.desk.is_to_be_repeated() {
@@ -132,6 +133,8 @@ impl<'c> Rounds<'c> {
                     match culprit {
                         Culprit::Job(place) => jobs.remove(place).fail(error),
                         Culprit::Claim(place) => self.parked.remove(place).fail(error),
+                        // Nobody waits for it: the next start takes it back.
+                        Culprit::Homeless(place) => drop(self.homeless.remove(place)),
                     }
                 }
                 Attempted::Spoiled(_, trouble) | Attempted::Broken(trouble) => {
@@ -151,8 +154,8 @@ impl<'c> Rounds<'c> {
         }
     }
 
-    /// Runs the last rounds. Nobody is handed anything any more, and what was handed to somebody who had gone is given back: the next
-    /// start would take it for a death. Who asked to close is answered at the [end](Self::end).
+    /// Runs the last rounds. No task or message is handed out any more, and what was handed to somebody who had gone is given back: the
+    /// next start would take it for a death. Who asked to close is answered at the [end](Self::end).
     pub(super) fn close(
         &mut self,
         jobs: impl Iterator<Item = Job>,
@@ -173,7 +176,10 @@ impl<'c> Rounds<'c> {
         }
         if !self.homeless.is_empty() {
             let tasks = self.homeless.len();
-            tracing::warn!(tasks, "what nobody waits for is given back at the next start");
+            tracing::warn!(
+                tasks,
+                "what nobody waits for could not be given back: the next start takes it for a death"
+            );
         }
         Ok(())
     }
@@ -189,11 +195,13 @@ impl<'c> Rounds<'c> {
         self.parked.into_iter().for_each(|parked| parked.fail(error.clone()));
     }
 
-    /// Takes back deliveries that were dropped. It is in memory alone, so that no round which fails keeps them.
-    fn take_back(&mut self, jobs: &[Job]) {
+    /// Takes in what was dropped, deliveries and leases. It is in memory alone, so that no round which fails keeps them.
+    fn take_in(&mut self, jobs: &mut [Job]) {
         for job in jobs {
-            if let Job::Abandon { places, counts, .. } = job {
-                self.desk.log.take_back(places, *counts);
+            match job {
+                Job::Abandon { places, counts, .. } => self.desk.log.take_back(places, *counts),
+                Job::GiveBack { leases, .. } => self.homeless.append(leases),
+                _ => {}
             }
         }
         self.desk.log.let_go();
@@ -268,7 +276,10 @@ impl<'c> Rounds<'c> {
             parked.prepare(&self.desk).map_err(claim)?;
             lent.push(parked.lend(&mut self.desk));
         }
-        self.give_back_homeless().map_err(round)?;
+        for (place, lease) in self.homeless.clone().into_iter().enumerate() {
+            let homeless = |trouble| (Some(Culprit::Homeless(place)), trouble);
+            self.desk.give_back(lease).map_err(homeless)?;
+        }
         self.desk.incoming = incoming(jobs);
         let mut answers = Vec::with_capacity(jobs.len());
         for (place, job) in jobs.iter().enumerate() {
@@ -292,7 +303,9 @@ impl<'c> Rounds<'c> {
             let claim = |trouble| (Some(Culprit::Claim(place)), trouble);
             parked.serve(&mut self.desk).map_err(claim)?;
         }
-        self.desk.log.serve(self.desk.db, self.desk.now).map_err(round)?;
+        if self.closes.is_empty() {
+            self.desk.log.serve(self.desk.db, self.desk.now).map_err(round)?;
+        }
         if !self.parked.is_empty() {
             failpoint::pass("store.claim_applied").map_err(|injected| (None, injected.into()))?;
         }
@@ -317,13 +330,6 @@ impl<'c> Rounds<'c> {
         self.desk.begin();
         self.terms.clone_from(&self.desk.memory.terms);
         self.buckets.clone_from(&self.desk.memory.buckets);
-        Ok(())
-    }
-
-    fn give_back_homeless(&mut self) -> Result<(), Trouble> {
-        for lease in self.homeless.clone() {
-            self.desk.give_back(lease)?;
-        }
         Ok(())
     }
 

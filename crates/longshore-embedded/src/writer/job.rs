@@ -186,10 +186,6 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
             failpoint::pass("store.record_applied")?;
             Answer::Record(recorded)
         }
-        Job::GiveBack { leases, .. } => {
-            each(leases, |lease| desk.give_back(*lease))?;
-            Answer::GiveBack(())
-        }
         Job::MakeReady { .. } => {
             let moved = desk.make_ready()?;
             failpoint::pass("store.upkeep_applied")?;
@@ -234,7 +230,9 @@ pub(super) fn apply(desk: &mut Desk<'_>, job: &Job) -> Result<Option<Answer>, Tr
         Job::Bury { place, letter, .. } => {
             Answer::Bury(desk.log.bury(desk.db, desk.now, *place, letter)?)
         }
-        Job::Abandon { .. } => Answer::Abandon(()), // done before the transaction
+        // Taken in before the transaction.
+        Job::Abandon { .. } => Answer::Abandon(()),
+        Job::GiveBack { .. } => Answer::GiveBack(()),
         Job::Inspect { name, .. } => Answer::Inspect(desk.log.inspect(desk.db, desk.now, name)?),
         Job::Claim { .. } | Job::Condition { .. } | Job::Close { .. } => return Ok(None),
     };

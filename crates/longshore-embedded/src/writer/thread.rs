@@ -13,20 +13,23 @@ use rusqlite::Connection;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// The longest sleep of an idle writer.
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// How soon what is homeless is given back.
 const SOON: Duration = Duration::from_millis(10);
 
-/// Starts the writer; returns once what the last process held was taken back.
+/// Starts the writer; returns once what the last process held was taken back. Whoever is to be told of its end finds the sender gone.
 pub(crate) fn start(
     opened: Opened,
     inbox: Arc<Inbox>,
     clock: Arc<dyn Clock>,
-) -> Result<JoinHandle<()>, Trouble> {
+) -> Result<(JoinHandle<()>, watch::Receiver<()>), Trouble> {
     let (tell, told) = mpsc::channel();
+    let (ending, ended) = watch::channel(());
     let thread = std::thread::Builder::new().name("writer".into()).spawn(move || {
+        let _ending = ending; // the last to be dropped
         let Opened { db, path, names, mut room, mut checkpointer, boot, lock } = opened;
         let mut trusted = true;
         // Whatever ends this thread, nobody must wait for it any more.
@@ -75,7 +78,7 @@ pub(crate) fn start(
     });
     let thread = thread.map_err(|error| Trouble::Failed(error.to_string()))?;
     told.recv().map_err(|_| Trouble::Failed("the writer did not start".into()))??;
-    Ok(thread)
+    Ok((thread, ended))
 }
 
 struct Closing(Arc<Inbox>);
