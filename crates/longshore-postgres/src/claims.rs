@@ -88,12 +88,12 @@ impl Engine {
         want: Open,
         caller: &Caller,
     ) -> Result<Vec<Opened>, Trouble> {
+        let _claiming = self.holds.claiming().await; // before the other lock, as claims do
         let _alone = match want.hold {
             Hold::Process => Some(self.isolation.lock().await),
             Hold::Beside | Hold::Lease { .. } => None,
         };
-        let _claiming = self.holds.claiming().await;
-        if caller.is_gone() {
+        if self.is_in_vain(caller) {
             return Ok(Vec::new());
         }
         let line = self.holds.number();
@@ -114,7 +114,7 @@ impl Engine {
     ) -> Result<Vec<Leased>, Trouble> {
         let mut leased = Vec::new();
         for want in claim.wants.iter().filter(|want| want.slots > 0 && want.limit != Some(0)) {
-            if caller.is_gone() {
+            if self.is_in_vain(caller) {
                 break;
             }
             let phase = Phase::default();
@@ -228,7 +228,7 @@ impl Engine {
             return Ok(Claimed::default());
         }
         let mut link = self.links.work().await?;
-        if caller.is_gone() {
+        if self.is_in_vain(caller) {
             return Ok(Claimed::default());
         }
         link.soil();

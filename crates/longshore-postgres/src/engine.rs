@@ -5,6 +5,7 @@ use crate::error::Trouble;
 use crate::gates::Gates;
 use crate::holds::Holds;
 use crate::hub::Hub;
+use crate::jobs::SignOff;
 use crate::links::{Link, Links};
 use crate::proof::Proof;
 use crate::pulse::{Beat, Pulse};
@@ -138,8 +139,21 @@ impl Engine {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Refuses calls from here on; returns once those under way are answered, and what nobody can end any more is given back.
-    pub(crate) async fn shut(&self) {
+    /// Closes the store: lets what is under way end, gives back what nobody can end any more, and signs off.
+    pub(crate) async fn end(&self) {
+        self.shut().await;
+        self.give_back_last_strays().await;
+        self.pulse.end().await;
+        let signed_off = self.perform(&SignOff { epoch: self.base.epoch() }).await;
+        if let Err(error) = signed_off {
+            // Then others find out by themselves, a lease later.
+            tracing::warn!(%error, "the store could not sign off");
+        }
+        self.links.close();
+    }
+
+    /// Refuses calls from here on; returns once those under way are answered, or what they were handed is given back.
+    async fn shut(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.hub.wake_all();
         if let Ok(all) = self.calls.acquire_many(CALLS).await {

@@ -29,12 +29,6 @@ impl HandsOut for Vec<Opened> {
 /// Whoever waits for an answer.
 pub(crate) struct Caller(Weak<()>);
 
-impl Caller {
-    pub(crate) fn is_gone(&self) -> bool {
-        self.0.strong_count() == 0
-    }
-}
-
 /// An answer, and the call that it belongs to.
 type Handover<T> = (Result<T, StoreError>, OwnedSemaphorePermit);
 
@@ -83,8 +77,16 @@ impl Engine {
                 Err(StoreError::Closed)
             }
             Ok((answer, _)) => answer,
-            Err(_) => Err(StoreError::Closed),
+            Err(_) => {
+                self.suspect_strays();
+                Err(StoreError::Unknown { why: "the store did not answer".to_owned() })
+            }
         }
+    }
+
+    /// Whether nobody could end what is handed out now.
+    pub(crate) fn is_in_vain(&self, caller: &Caller) -> bool {
+        self.is_closed() || caller.0.strong_count() == 0
     }
 
     /// Gives back what was handed to somebody who cannot end it.

@@ -41,8 +41,12 @@ pub(crate) struct Holds {
     number: AtomicI64,
     /// Held by claims until what they were handed is noted.
     claims: RwLock<()>,
-    /// Somebody asks already, or is about to.
+    /// Something may be held without being known.
+    suspected: AtomicBool,
+    /// Somebody asks again and again until nothing is suspected any more.
     asks: AtomicBool,
+    /// Held by whoever asks, until what was found is given back.
+    asking: tokio::sync::Mutex<()>,
     /// Somebody removes lines already, or is about to.
     sweeps: AtomicBool,
 }
@@ -149,6 +153,17 @@ impl Holds {
         }
     }
 
+    /// Whether to go on asking. Otherwise the next suspicion begins anew.
+    fn is_to_be_asked(&self) -> bool {
+        let is_suspected = || self.suspected.load(Ordering::SeqCst);
+        if is_suspected() {
+            return true;
+        }
+        self.asks.store(false, Ordering::SeqCst);
+        // It may have come just now, and found somebody who asks.
+        is_suspected() && !self.asks.swap(true, Ordering::SeqCst)
+    }
+
     /// The lines of which nothing is held any more; if there are none, nobody removes them from now on.
     fn take_over(&self) -> Option<Vec<i64>> {
         let mut ledger = self.lock();
@@ -201,20 +216,19 @@ impl Engine {
 
     /// Asks, as soon as the database answers, what this process holds without knowing, and gives it back.
     pub(crate) fn suspect_strays(self: &Arc<Self>) {
+        self.holds.suspected.store(true, Ordering::SeqCst);
         if self.holds.asks.swap(true, Ordering::SeqCst) {
             return;
         }
         let engine = self.clone();
         self.handle.spawn(async move {
-            while !engine.is_closed() {
+            while engine.holds.is_to_be_asked() {
                 tokio::time::sleep(PAUSE).await;
-                match engine.give_back_strays().await {
-                    Ok(0) => break,
-                    Ok(count) => {
-                        tracing::warn!(tasks = count, "claimed without an answer, and given back");
-                        break;
-                    }
-                    Err(trouble) => tracing::debug!(%trouble, "cannot ask yet what is held"),
+                if engine.is_closed() {
+                    return; // whoever closes it asks
+                }
+                if let Err(trouble) = engine.give_back_strays().await {
+                    tracing::debug!(%trouble, "cannot ask yet what is held");
                 }
             }
         });
@@ -223,43 +237,32 @@ impl Engine {
     /// Gives back what this process may hold without knowing, before it signs off: others would take that for a death.
     pub(crate) async fn give_back_last_strays(&self) {
         let given_back = async {
-            while self.holds.asks.load(Ordering::SeqCst) {
-                match self.give_back_strays().await {
-                    Ok(tasks) => {
-                        tracing::debug!(tasks, "claimed without an answer, and given back")
-                    }
-                    Err(trouble) => {
-                        tracing::debug!(%trouble, "cannot ask yet what is held");
-                        tokio::time::sleep(SHORT).await;
-                    }
-                }
+            while let Err(trouble) = self.give_back_strays().await {
+                tracing::debug!(%trouble, "cannot ask yet what is held");
+                tokio::time::sleep(SHORT).await;
             }
         };
         if tokio::time::timeout(LAST, given_back).await.is_err() {
-            tracing::warn!("what was claimed without an answer is given back a lease later");
+            tracing::warn!("what was claimed without an answer may be taken for a death");
         }
     }
 
-    async fn give_back_strays(&self) -> Result<usize, Trouble> {
-        // All claims that were under way are answered, and their tasks noted; the next ones wait.
-        let alone = self.holds.claims.write().await;
-        self.holds.asks.store(false, Ordering::SeqCst);
-        let strays = self.strays().await;
-        if strays.is_err() {
-            self.holds.asks.store(true, Ordering::SeqCst);
+    /// Gives back what is held without being known, if anything may be.
+    async fn give_back_strays(&self) -> Result<(), Trouble> {
+        let _asking = self.holds.asking.lock().await;
+        if !self.holds.suspected.swap(false, Ordering::SeqCst) {
+            return Ok(());
         }
-        drop(alone);
-        let strays = strays?;
-        let count = strays.len();
-        if count > 0 {
-            let given = self.attempt(&RecordAll::release(&strays)).await;
-            if given.is_err() {
-                self.holds.asks.store(true, Ordering::SeqCst);
+        let given_back = async {
+            let strays = self.strays().await?;
+            if !strays.is_empty() {
+                self.attempt(&RecordAll::release(&strays)).await?;
+                let tasks = strays.len();
+                tracing::warn!(tasks, "claimed without an answer, and given back");
             }
-            given?;
-        }
-        self.remove_other_lines().await?;
-        Ok(count)
+            self.remove_other_lines().await
+        };
+        given_back.await.inspect_err(|_| self.holds.suspected.store(true, Ordering::SeqCst))
     }
 
     /// Removes lines of which this process holds nothing, and the database says so, too: a claim may have come through since.
@@ -275,6 +278,8 @@ impl Engine {
     }
 
     async fn strays(&self) -> Result<Vec<LeaseRef>, Trouble> {
+        // All claims that were under way are answered, and their tasks noted; the next ones wait.
+        let _alone = self.holds.claims.write().await;
         let link = self.links.work().await?;
         let held = "SELECT seq, id, token FROM held WHERE instance = $1 ORDER BY seq";
         let rows = link.query(held, &[&self.base.epoch()]).await?;

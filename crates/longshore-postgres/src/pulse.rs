@@ -29,6 +29,8 @@ pub(crate) enum Beat {
 pub(crate) struct Pulse {
     every: Duration,
     last: Mutex<Last>,
+    /// Held by whoever gives a beat. True once there are to be no more.
+    ended: tokio::sync::Mutex<bool>,
 }
 
 #[derive(Debug)]
@@ -43,11 +45,16 @@ impl Pulse {
     /// The first sign of life was given at `signed`.
     pub(crate) fn new(every: Duration, signed: Instant) -> Self {
         let last = Last { sent: signed, beat: Instant::now(), how: Beat::Alone, was_absent: false };
-        Self { every, last: Mutex::new(last) }
+        Self { every, last: Mutex::new(last), ended: tokio::sync::Mutex::default() }
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets no beat be given any more; returns once none is on its way. One that came behind the signing off would sign in anew.
+    pub(crate) async fn end(&self) {
+        *self.ended.lock().await = true;
     }
 
     /// Without a beat for so long, this process or the database was away: a late one is not enough.
@@ -121,14 +128,15 @@ pub(crate) async fn sign_in(
     Ok((epoch, signed))
 }
 
-/// Beats until the store is dropped.
+/// Beats until that is [ended](Pulse::end), or the store is dropped.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut client: Option<Client> = None;
     let every = engine.pulse.every;
     let mut pause = engine.pulse.rest();
     loop {
         tokio::time::sleep(pause).await;
-        if engine.is_closed() {
+        let ended = engine.pulse.ended.lock().await;
+        if *ended {
             return;
         }
         pause = engine.pulse.rest();

@@ -21,6 +21,7 @@ use longshore_core::{Attempt, NewTask, QueueName, Task, TaskId, TenantName, Time
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// A store in a PostgreSQL database, opened by this process beside others.
@@ -28,7 +29,16 @@ use tokio::time::Instant;
 pub struct PostgresStore {
     engine: Arc<Engine>,
     /// Nothing once it was closed.
-    threads: Mutex<Option<Threads>>,
+    running: Mutex<Option<Running>>,
+}
+
+/// What a store has until it is closed.
+#[derive(Debug)]
+struct Running {
+    /// Dropped behind what runs on them.
+    _threads: Threads,
+    /// Closes it.
+    ending: Option<JoinHandle<()>>,
 }
 
 impl PostgresStore {
@@ -37,7 +47,7 @@ impl PostgresStore {
     /// [`OpenError::may_pass`].
     pub async fn open(options: Options) -> std::result::Result<Self, OpenError> {
         let (engine, threads) = open::open(options).await?;
-        Ok(Self { engine, threads: Mutex::new(Some(threads)) })
+        Ok(Self { engine, running: Mutex::new(Some(Running { _threads: threads, ending: None })) })
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -341,28 +351,17 @@ impl Lifecycle for PostgresStore {
     }
 
     async fn close(&self) -> Result<()> {
-        // Who closes it at the same time returns no sooner, and who closes it again goes on with a close that was dropped.
-        let mut threads = self.threads.lock().await;
-        if threads.is_none() {
-            return Ok(());
+        // Who closes it at the same time, or again after a close that was dropped, waits for the same end.
+        let mut running = self.running.lock().await;
+        let Some(Running { ending, .. }) = &mut *running else { return Ok(()) };
+        let end = || {
+            let engine = self.engine.clone();
+            self.engine.handle.spawn(async move { engine.end().await })
+        };
+        if let Err(error) = ending.get_or_insert_with(end).await {
+            tracing::error!(%error, "the store was not closed cleanly");
         }
-        self.engine.shut().await;
-        let engine = self.engine.clone();
-        let signed_off = self
-            .engine
-            .spawned(async move {
-                engine.give_back_last_strays().await;
-                let job = SignOff { epoch: engine.base.epoch() };
-                let signed_off = engine.perform(&job).await;
-                engine.links.close();
-                signed_off
-            })
-            .await;
-        if let Err(error) = signed_off {
-            // Then others find out by themselves, a lease later.
-            tracing::warn!(%error, "the store could not sign off");
-        }
-        threads.take();
+        *running = None;
         Ok(())
     }
 }

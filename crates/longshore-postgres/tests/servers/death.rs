@@ -218,7 +218,8 @@ impl HeldUp {
     async fn begin(by_a_broker: bool) -> Self {
         let url = fresh_url();
         let (database, locking) = (connect(&url).await, connect(&url).await);
-        let store = open(&url).await;
+        let beat = Duration::from_millis(50);
+        let store = open_with(Options { beat, ..Options::new(&url) }).await;
         let id = submit(&store, job()).await;
         let lock = "BEGIN; LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE";
         locking.batch_execute(lock).await.expect("locked");
@@ -243,6 +244,12 @@ impl HeldUp {
     }
 }
 
+/// Lets a close come to where it waits for the database.
+async fn begin(closing: &mut (impl Future<Output = Result<(), StoreError>> + Unpin)) {
+    let closed = tokio::time::timeout(Duration::from_millis(50), closing).await;
+    assert!(closed.is_err(), "it cannot go past the lock");
+}
+
 pub(crate) async fn what_nobody_waits_for_any_more_is_given_back() {
     for by_a_broker in [false, true] {
         let held_up = HeldUp::begin(by_a_broker).await;
@@ -261,8 +268,7 @@ pub(crate) async fn a_close_gives_back_what_nobody_waits_for_any_more() {
         let held_up = HeldUp::begin(by_a_broker).await;
         held_up.taking.abort();
         let mut closing = held_up.store.close();
-        let early = tokio::time::timeout(Duration::from_millis(50), &mut closing).await;
-        assert!(early.is_err(), "it waits for what is on its way");
+        begin(&mut closing).await;
         held_up.let_go().await;
         closing.await.expect("closed");
         assert!(held_up.is_untouched().await);
@@ -273,8 +279,7 @@ pub(crate) async fn a_close_hands_nobody_what_could_not_be_ended_any_more() {
     for by_a_broker in [false, true] {
         let mut held_up = HeldUp::begin(by_a_broker).await;
         let mut closing = held_up.store.close();
-        let early = tokio::time::timeout(Duration::from_millis(50), &mut closing).await;
-        assert!(early.is_err(), "it waits for what is on its way");
+        begin(&mut closing).await;
         held_up.let_go().await;
         closing.await.expect("closed");
         let taken = (&mut held_up.taking).await.expect("no panic");
@@ -286,11 +291,26 @@ pub(crate) async fn a_close_hands_nobody_what_could_not_be_ended_any_more() {
 pub(crate) async fn a_close_that_was_dropped_is_finished_by_the_next() {
     let held_up = HeldUp::begin(false).await;
     held_up.taking.abort();
-    let dropped = tokio::time::timeout(Duration::from_millis(50), held_up.store.close()).await;
-    assert!(dropped.is_err(), "it waits for what is on its way");
+    begin(&mut held_up.store.close()).await; // and dropped
     held_up.let_go().await;
     held_up.store.close().await.expect("closed");
     assert!(held_up.is_untouched().await);
     let open = held_up.database.query_one("SELECT count(*) FROM instances", &[]).await;
     assert_eq!(open.expect("it answers").get::<_, i64>(0), 0, "it has signed off");
+}
+
+pub(crate) async fn a_close_that_takes_its_time_is_not_taken_for_a_death() {
+    let held_up = HeldUp::begin(false).await;
+    held_up.taking.abort();
+    let mut closing = held_up.store.close();
+    begin(&mut closing).await;
+    let beats = async || {
+        let row = held_up.database.query_one("SELECT beats FROM instances", &[]).await;
+        row.expect("it is open").get::<_, i64>(0)
+    };
+    let before = beats().await;
+    until("it gives signs of life", async || beats().await > before + 3).await;
+    held_up.let_go().await;
+    closing.await.expect("closed");
+    assert!(held_up.is_untouched().await);
 }

@@ -38,6 +38,7 @@ longshore_conformance::needy_tests!(needs: postgres::needed, [
     death::a_close_gives_back_what_nobody_waits_for_any_more,
     death::a_close_hands_nobody_what_could_not_be_ended_any_more,
     death::a_close_that_was_dropped_is_finished_by_the_next,
+    death::a_close_that_takes_its_time_is_not_taken_for_a_death,
     duties::a_schedule_is_written_over_by_who_has_read_it,
     duties::a_slot_fires_once_whoever_asks,
     duties::a_worker_that_falls_silent_is_shown_as_lost,
