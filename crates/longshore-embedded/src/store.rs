@@ -121,7 +121,10 @@ impl<T> Drop for Pending<'_, T> {
     fn drop(&mut self) {
         self.answer.close();
         let Ok(Ok(given)) = self.answer.try_recv() else { return };
-        let leases = given.iter().filter_map(self.lease).collect();
+        let leases: Vec<_> = given.iter().filter_map(self.lease).collect();
+        if leases.is_empty() {
+            return;
+        }
         let (reply, _) = oneshot::channel();
         if let Err(job) = self.inbox.push(Job::GiveBack { leases, reply }) {
             job.fail(StoreError::Closed); // then they are taken back at the next boot
@@ -345,7 +348,7 @@ impl Lifecycle for EmbeddedStore {
 
     async fn close(&self) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        // It finishes what was asked before, but for claims, and must get in even when there is no room.
+        // It finishes what was asked before, but for claims and openings, and must get in even when there is no room.
         let closed = match self.inbox.push(Job::Close { reply }) {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(Inbox::unanswered())),
             Err(_) => Err(StoreError::Closed),

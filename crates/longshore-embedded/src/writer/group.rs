@@ -14,8 +14,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often it is tried at the end to give back what is homeless.
-const LAST_TRIES: usize = 3;
+/// How often it is tried to give back what is homeless: in so many rounds of its own, and at the end.
+const TRIES: u32 = 10;
+const LAST_TRIES: u32 = 3;
 
 /// The state that lives from round to round.
 pub(super) struct Rounds<'c> {
@@ -24,7 +25,9 @@ pub(super) struct Rounds<'c> {
     pub(super) room: Room,
     path: PathBuf,
     /// Handed out to somebody who was gone: given back in the next round.
-    pub(super) homeless: Vec<LeaseRef>,
+    homeless: Vec<Homeless>,
+    /// What could not be given back in this round.
+    put_off: Vec<Homeless>,
     /// Who asked to close.
     closes: Vec<Job>,
     /// Terms as they were before this round.
@@ -35,6 +38,14 @@ pub(super) struct Rounds<'c> {
     /// Damaged tasks that were set aside since the start.
     set_aside: u64,
     never_sync: bool,
+}
+
+/// A task that nobody holds, though it was handed out.
+#[derive(Debug, Clone, Copy)]
+struct Homeless {
+    lease: LeaseRef,
+    /// How often it could not be given back.
+    tries: u32,
 }
 
 /// What one attempt at a transaction came to.
@@ -66,6 +77,7 @@ impl<'c> Rounds<'c> {
             parked: Vec::new(),
             room,
             homeless: Vec::new(),
+            put_off: Vec::new(),
             closes: Vec::new(),
             terms: HashMap::default(),
             buckets: HashMap::default(),
@@ -91,8 +103,19 @@ impl<'c> Rounds<'c> {
         .into()
     }
 
+    /// Whether something is to be given back.
+    pub(super) fn has_homeless(&self) -> bool {
+        !self.homeless.is_empty()
+    }
+
     /// Runs one round over `jobs`. An error is final: the file cannot be trusted any more.
-    pub(super) fn run(&mut self, mut jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
+    pub(super) fn run(&mut self, jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
+        let ended = self.go_round(jobs, log_bytes);
+        self.homeless.append(&mut self.put_off);
+        ended
+    }
+
+    fn go_round(&mut self, mut jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
         if self.room.is_short() && !self.room.recover() {
             jobs = refuse(
                 jobs,
@@ -133,8 +156,7 @@ impl<'c> Rounds<'c> {
                     match culprit {
                         Culprit::Job(place) => jobs.remove(place).fail(error),
                         Culprit::Claim(place) => self.parked.remove(place).fail(error),
-                        // Nobody waits for it: the next start takes it back.
-                        Culprit::Homeless(place) => drop(self.homeless.remove(place)),
+                        Culprit::Homeless(place) => self.put_off(place),
                     }
                 }
                 Attempted::Spoiled(_, trouble) | Attempted::Broken(trouble) => {
@@ -169,18 +191,12 @@ impl<'c> Rounds<'c> {
         let hands_out = |job: &Job| matches!(job, Job::Claim { .. } | Job::Open { .. });
         self.run(refuse(jobs, hands_out, &StoreError::Closed), log_bytes)?;
         for _ in 0..LAST_TRIES {
-            if self.homeless.is_empty() {
-                return Ok(());
+            if !self.has_homeless() {
+                break;
             }
             self.run(Vec::new(), log_bytes)?;
         }
-        if !self.homeless.is_empty() {
-            let tasks = self.homeless.len();
-            tracing::warn!(
-                tasks,
-                "what nobody waits for could not be given back: the next start takes it for a death"
-            );
-        }
+        self.homeless.drain(..).for_each(Homeless::lose);
         Ok(())
     }
 
@@ -200,11 +216,22 @@ impl<'c> Rounds<'c> {
         for job in jobs {
             match job {
                 Job::Abandon { places, counts, .. } => self.desk.log.take_back(places, *counts),
-                Job::GiveBack { leases, .. } => self.homeless.append(leases),
+                Job::GiveBack { leases, .. } => self.take_homeless(std::mem::take(leases)),
                 _ => {}
             }
         }
         self.desk.log.let_go();
+    }
+
+    fn take_homeless(&mut self, leases: impl IntoIterator<Item = LeaseRef>) {
+        self.homeless.extend(leases.into_iter().map(|lease| Homeless { lease, tries: 0 }));
+    }
+
+    /// Lets a task that could not be given back wait for the next round.
+    fn put_off(&mut self, place: usize) {
+        let mut task = self.homeless.remove(place);
+        task.tries += 1;
+        if task.tries < TRIES { self.put_off.push(task) } else { task.lose() }
     }
 
     /// What can still be served after `trouble`.
@@ -276,9 +303,9 @@ impl<'c> Rounds<'c> {
             parked.prepare(&self.desk).map_err(claim)?;
             lent.push(parked.lend(&mut self.desk));
         }
-        for (place, lease) in self.homeless.clone().into_iter().enumerate() {
+        for (place, task) in self.homeless.iter().enumerate() {
             let homeless = |trouble| (Some(Culprit::Homeless(place)), trouble);
-            self.desk.give_back(lease).map_err(homeless)?;
+            self.desk.give_back(task.lease).map_err(homeless)?;
         }
         self.desk.incoming = incoming(jobs);
         let mut answers = Vec::with_capacity(jobs.len());
@@ -341,7 +368,7 @@ impl<'c> Rounds<'c> {
             if let Some(answer) = answer {
                 // Whoever does not wait any more will ask again, and holds nothing meanwhile.
                 if let Some(Answer::Open(opened)) = job.answer(answer) {
-                    self.homeless.extend(opened.iter().filter_map(Opened::lease));
+                    self.take_homeless(opened.iter().filter_map(Opened::lease));
                 }
             }
         }
@@ -350,7 +377,7 @@ impl<'c> Rounds<'c> {
             std::mem::take(&mut self.parked).into_iter().partition(|parked| parked.is_over(now));
         self.parked = waiting;
         for parked in over {
-            self.homeless.extend(parked.answer());
+            self.take_homeless(parked.answer());
         }
     }
 
@@ -368,6 +395,13 @@ impl<'c> Rounds<'c> {
             }
             _ => None,
         }
+    }
+}
+
+impl Homeless {
+    fn lose(self) {
+        let task = self.lease.id;
+        tracing::error!(%task, "what nobody waits for could not be given back: the next start takes it for a death");
     }
 }
 
@@ -401,4 +435,115 @@ fn refuse(jobs: Vec<Job>, which: impl Fn(&Job) -> bool, error: &StoreError) -> V
 /// A bug that a test has asked for, to see that it is caught.
 fn seeded_bug(name: &str) -> bool {
     cfg!(feature = "faults") && std::env::var("LONGSHORE_SEEDED_BUG").is_ok_and(|bug| bug == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::{self, Options};
+    use crate::writer::thread::recover;
+    use longshore_core::store::{Claim, Hold, Leased, Open, Want};
+    use longshore_core::{KindName, NewTask, State, TaskId, Valid};
+    use rusqlite::Connection;
+    use tokio::sync::oneshot::{self, Receiver};
+
+    fn kind() -> KindName {
+        KindName::new("job").unwrap()
+    }
+
+    /// Runs `test` with the rounds of a new store, which has so many tasks.
+    fn with_tasks(count: usize, test: impl FnOnce(Rounds<'_>, &Connection, Vec<TaskId>)) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { reserve: 1 << 20, ..Options::new(folder.path()) };
+        let open::Opened { db, path, names, room, boot, .. } = open::open(&options).unwrap();
+        let mut desk = Desk::new(&db, names, options.clock).unwrap();
+        recover(&mut desk, boot).unwrap();
+        let mut rounds = Rounds::new(desk, room, path);
+        let tasks: Vec<_> = (0..count).map(|_| Valid::vouch(NewTask::new(kind()))).collect();
+        let ids = tasks.iter().map(|task| task.id).collect();
+        let accept = Job::Accept { tasks: tasks.into(), reply: oneshot::channel().0 };
+        rounds.run(vec![accept], 0).unwrap();
+        test(rounds, &db, ids);
+    }
+
+    type Answered = Receiver<Result<Vec<Leased>, StoreError>>;
+
+    fn claim(slots: usize) -> (Job, Answered) {
+        let queue = QueueName::default();
+        let kinds = [kind()].into();
+        let outside = [].into();
+        let want = Want { queue, tenant: None, kinds, outside, slots, limit: None, rate: None };
+        let (worker, hold, wait) = ("worker".into(), Hold::Process, Duration::from_secs(20));
+        let (reply, answer) = oneshot::channel();
+        (Job::Claim { claim: Claim { worker, hold, wants: vec![want], wait }, reply }, answer)
+    }
+
+    /// How many tasks are in this state.
+    fn count(db: &Connection, state: State) -> i64 {
+        let sql = "SELECT count(*) FROM tasks WHERE state = ?1";
+        db.query_row(sql, [state as u8], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn whoever_asks_with_the_close_is_handed_nothing() {
+        with_tasks(2, |mut rounds, db, ids| {
+            let (claim, mut claimed) = claim(1);
+            let (queue, worker) = (QueueName::default(), "worker".into());
+            let want = Open { ids, queue, worker, hold: Hold::Process, limit: None, rate: None };
+            let (reply, mut opened) = oneshot::channel();
+            let open = Job::Open { want: Box::new(want), reply };
+            let (reply, mut closed) = oneshot::channel();
+            let close = Job::Close { reply };
+            rounds.close([claim, open, close].into_iter(), 0).unwrap();
+            assert!(matches!(claimed.try_recv().unwrap(), Err(StoreError::Closed)));
+            assert!(matches!(opened.try_recv().unwrap(), Err(StoreError::Closed)));
+            assert_eq!(count(db, State::Pending), 2);
+            closed.try_recv().expect_err("it is answered at the end");
+            rounds.end(&Ok(()));
+            closed.try_recv().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn what_cannot_be_given_back_is_tried_again_and_holds_nothing_up() {
+        with_tasks(3, |mut rounds, db, ids| {
+            let (job, mut claimed) = claim(3);
+            rounds.run(vec![job], 0).unwrap();
+            let held = claimed.try_recv().unwrap().unwrap();
+            let leases: Vec<_> = held.iter().map(|leased| leased.lease).collect();
+            let stuck = leases.iter().find(|lease| lease.id == ids[1]).unwrap().seq.0;
+            db.execute_batch(&format!(
+                "CREATE TRIGGER stuck BEFORE UPDATE ON tasks WHEN old.seq = {stuck}
+                 BEGIN SELECT RAISE(ABORT, 'stuck'); END"
+            ))
+            .unwrap();
+            rounds.run(vec![Job::GiveBack { leases, reply: oneshot::channel().0 }], 0).unwrap();
+            assert_eq!((count(db, State::Pending), count(db, State::Running)), (2, 1));
+            assert!(rounds.has_homeless());
+            db.execute_batch("DROP TRIGGER stuck").unwrap();
+            rounds.run(Vec::new(), 0).unwrap();
+            assert_eq!(count(db, State::Pending), 3);
+            assert!(!rounds.has_homeless());
+        });
+    }
+
+    #[test]
+    fn what_can_never_be_given_back_is_left_alone_at_last() {
+        with_tasks(1, |mut rounds, db, _| {
+            let (job, mut kept) = claim(1);
+            rounds.run(vec![job], 0).unwrap();
+            let leases = vec![kept.try_recv().unwrap().unwrap()[0].lease];
+            db.execute_batch(
+                "CREATE TRIGGER stuck BEFORE UPDATE ON tasks BEGIN SELECT RAISE(ABORT, 'stuck'); END",
+            )
+            .unwrap();
+            rounds.run(vec![Job::GiveBack { leases, reply: oneshot::channel().0 }], 0).unwrap();
+            let mut rounds_taken = 1;
+            while rounds.has_homeless() {
+                rounds.run(Vec::new(), 0).unwrap();
+                rounds_taken += 1;
+            }
+            assert_eq!(rounds_taken, TRIES);
+        });
+    }
 }

@@ -111,7 +111,8 @@ jobs! {
     Open(want: Box<Open>) -> Vec<Opened>, Sync;
     Extend(leases: Vec<Extend>) -> Vec<LeaseState>, Ride;
     Record(ends: Vec<Ending>) -> Vec<Recorded>, Sync;
-    GiveBack(leases: Vec<LeaseRef>) -> (), Sync;
+    /// Taken in before a round, which is synced then.
+    GiveBack(leases: Vec<LeaseRef>) -> (), Look;
     MakeReady() -> Moved, Ride;
     Rescue() -> Moved, Sync;
     Expire() -> Moved, Sync;

@@ -91,7 +91,7 @@ impl Drop for Closing {
     }
 }
 
-fn recover(desk: &mut Desk<'_>, boot: Boot) -> Result<(), Trouble> {
+pub(super) fn recover(desk: &mut Desk<'_>, boot: Boot) -> Result<(), Trouble> {
     if !desk.db.is_autocommit() {
         desk.db.execute_batch("ROLLBACK")?;
     }
@@ -171,7 +171,7 @@ fn until_next(rounds: &Rounds<'_>) -> Duration {
     let next = rounds.parked.iter().map(super::parked::Parked::until).min();
     let claims = next.map(|at| at.saturating_duration_since(Instant::now()));
     let messages = rounds.desk.log.patience(rounds.desk.clock.now());
-    let homeless = (!rounds.homeless.is_empty()).then_some(SOON);
+    let homeless = rounds.has_homeless().then_some(SOON);
     [claims, messages, homeless].into_iter().flatten().min().unwrap_or(PATIENCE)
 }
 
