@@ -132,7 +132,7 @@ impl Engine {
                     leased.extend(handed.into_iter().map(|handed| handed.task));
                 }
                 Err(trouble) => {
-                    if matches!(trouble, Trouble::Unknown(_)) {
+                    if phase.is_commit() {
                         self.suspect_strays();
                     }
                     if leased.is_empty() {

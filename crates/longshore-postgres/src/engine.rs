@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
 
 /// How long a call may take, beside the time that a claim waits.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -94,7 +94,7 @@ impl Phase {
         self.0.store(false, Ordering::SeqCst);
     }
 
-    fn is_commit(&self) -> bool {
+    pub(crate) fn is_commit(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -139,8 +139,19 @@ impl Engine {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Closes the store: lets what is under way end, gives back what nobody can end any more, and signs off.
-    pub(crate) async fn end(&self) {
+    /// Begins to close the store, on its own threads. What is returned is true once that was done.
+    pub(crate) fn begin_end(self: &Arc<Self>) -> watch::Receiver<bool> {
+        let (ending, ended) = watch::channel(false);
+        let engine = self.clone();
+        self.handle.spawn(async move {
+            engine.end().await;
+            ending.send_replace(true);
+        });
+        ended
+    }
+
+    /// Lets what is under way end, gives back what nobody can end any more, and signs off.
+    async fn end(&self) {
         self.shut().await;
         self.give_back_last_strays().await;
         self.pulse.end().await;

@@ -4,7 +4,9 @@
 use crate::engine::{DEADLINE, Engine};
 use crate::error::Trouble;
 use crate::jobs::RecordAll;
+use futures_util::FutureExt as _;
 use longshore_core::store::{LeaseRef, Leased, Opened, StoreError};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -65,7 +67,13 @@ impl Engine {
         let serving = serve(self.clone(), Caller(Arc::downgrade(&pending.waits)));
         let engine = self.clone();
         self.handle.spawn(async move {
-            let answer = serving.await.map_err(|trouble| trouble.into_error(DEADLINE));
+            let answer = match AssertUnwindSafe(serving).catch_unwind().await {
+                Ok(answer) => answer.map_err(|trouble| trouble.into_error(DEADLINE)),
+                Err(_) => {
+                    engine.suspect_strays();
+                    Err(StoreError::Unknown { why: "the store panicked, see its log".to_owned() })
+                }
+            };
             if let Err((Ok(handed), call)) = reply.send((answer, call)) {
                 engine.give_back(handed.leases(), call);
             }
@@ -77,10 +85,7 @@ impl Engine {
                 Err(StoreError::Closed)
             }
             Ok((answer, _)) => answer,
-            Err(_) => {
-                self.suspect_strays();
-                Err(StoreError::Unknown { why: "the store did not answer".to_owned() })
-            }
+            Err(_) => Err(StoreError::Closed),
         }
     }
 

@@ -8,7 +8,7 @@
 //! the last of it has ended.
 
 use crate::ctid::Ctid;
-use crate::engine::Engine;
+use crate::engine::{Engine, Phase, in_time};
 use crate::error::Trouble;
 use crate::index::nothing_held;
 use crate::jobs::RecordAll;
@@ -254,13 +254,13 @@ impl Engine {
             return Ok(());
         }
         let given_back = async {
-            let strays = self.strays().await?;
+            let strays = in_time(&Phase::default(), self.strays()).await?;
             if !strays.is_empty() {
                 self.attempt(&RecordAll::release(&strays)).await?;
                 let tasks = strays.len();
                 tracing::warn!(tasks, "claimed without an answer, and given back");
             }
-            self.remove_other_lines().await
+            in_time(&Phase::default(), self.remove_other_lines()).await
         };
         given_back.await.inspect_err(|_| self.holds.suspected.store(true, Ordering::SeqCst))
     }

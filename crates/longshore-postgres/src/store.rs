@@ -18,10 +18,9 @@ use longshore_core::store::{
 };
 use longshore_core::task::{Accepted, Idempotency};
 use longshore_core::{Attempt, NewTask, QueueName, Task, TaskId, TenantName, Timestamp, Valid};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// A store in a PostgreSQL database, opened by this process beside others.
@@ -29,16 +28,9 @@ use tokio::time::Instant;
 pub struct PostgresStore {
     engine: Arc<Engine>,
     /// Nothing once it was closed.
-    running: Mutex<Option<Running>>,
-}
-
-/// What a store has until it is closed.
-#[derive(Debug)]
-struct Running {
-    /// Dropped behind what runs on them.
-    _threads: Threads,
-    /// Closes it.
-    ending: Option<JoinHandle<()>>,
+    threads: Mutex<Option<Threads>>,
+    /// True at the end of a close that has begun; then nobody sends any more.
+    ending: Mutex<Option<watch::Receiver<bool>>>,
 }
 
 impl PostgresStore {
@@ -47,7 +39,7 @@ impl PostgresStore {
     /// [`OpenError::may_pass`].
     pub async fn open(options: Options) -> std::result::Result<Self, OpenError> {
         let (engine, threads) = open::open(options).await?;
-        Ok(Self { engine, running: Mutex::new(Some(Running { _threads: threads, ending: None })) })
+        Ok(Self { engine, threads: Mutex::new(Some(threads)), ending: Mutex::default() })
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -352,17 +344,17 @@ impl Lifecycle for PostgresStore {
 
     async fn close(&self) -> Result<()> {
         // Who closes it at the same time, or again after a close that was dropped, waits for the same end.
-        let mut running = self.running.lock().await;
-        let Some(Running { ending, .. }) = &mut *running else { return Ok(()) };
-        let end = || {
-            let engine = self.engine.clone();
-            self.engine.handle.spawn(async move { engine.end().await })
+        let mut ended = {
+            let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+            ending.get_or_insert_with(|| self.engine.begin_end()).clone()
         };
-        if let Err(error) = ending.get_or_insert_with(end).await {
-            tracing::error!(%error, "the store was not closed cleanly");
+        while ended.changed().await.is_ok() {}
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if *ended.borrow() {
+            Ok(())
+        } else {
+            Err(StoreError::Unknown { why: "the store did not end cleanly".to_owned() })
         }
-        *running = None;
-        Ok(())
     }
 }
 

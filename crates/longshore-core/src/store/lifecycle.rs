@@ -38,7 +38,7 @@ pub trait Lifecycle: Send + Sync + std::fmt::Debug {
         std::future::pending().await
     }
 
-    /// Finishes what was asked, then closes. Later calls fail with `Closed`, and so do claims and openings that are under way:
-    /// what they would hold nobody could end.
+    /// Finishes what was asked, then closes. Later calls fail with `Closed`, and so do claims and openings that are not answered yet:
+    /// what they would hold nobody could end. It may wait for calls that are under way, so these are to be polled, or dropped.
     async fn close(&self) -> Result<()>;
 }
