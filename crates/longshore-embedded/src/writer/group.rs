@@ -14,9 +14,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often it is tried to give back what is homeless: in so many rounds of its own, and at the end.
+/// How soon what is homeless is given back, and the pause after the first failure; each later one is twice as long.
+const SOON: Duration = Duration::from_millis(10);
+/// How often that is tried, and once the store is closed.
 const TRIES: u32 = 10;
-const LAST_TRIES: u32 = 3;
+const LAST_TRIES: u32 = 2;
 
 /// The state that lives from round to round.
 pub(super) struct Rounds<'c> {
@@ -26,7 +28,7 @@ pub(super) struct Rounds<'c> {
     path: PathBuf,
     /// Handed out to somebody who was gone: given back in the next round.
     homeless: Vec<Homeless>,
-    /// What could not be given back in this round.
+    /// What could not be given back yet.
     put_off: Vec<Homeless>,
     /// Who asked to close.
     closes: Vec<Job>,
@@ -46,6 +48,8 @@ struct Homeless {
     lease: LeaseRef,
     /// How often it could not be given back.
     tries: u32,
+    /// When that is tried again.
+    due: Instant,
 }
 
 /// What one attempt at a transaction came to.
@@ -103,19 +107,17 @@ impl<'c> Rounds<'c> {
         .into()
     }
 
-    /// Whether something is to be given back.
-    pub(super) fn has_homeless(&self) -> bool {
-        !self.homeless.is_empty()
+    /// How long what is to be given back can wait, if there is anything.
+    pub(super) fn homeless_patience(&self) -> Option<Duration> {
+        if !self.homeless.is_empty() {
+            return Some(SOON);
+        }
+        let due = self.put_off.iter().map(|task| task.due).min();
+        due.map(|due| due.saturating_duration_since(Instant::now()))
     }
 
     /// Runs one round over `jobs`. An error is final: the file cannot be trusted any more.
-    pub(super) fn run(&mut self, jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
-        let ended = self.go_round(jobs, log_bytes);
-        self.homeless.append(&mut self.put_off);
-        ended
-    }
-
-    fn go_round(&mut self, mut jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
+    pub(super) fn run(&mut self, mut jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
         if self.room.is_short() && !self.room.recover() {
             jobs = refuse(
                 jobs,
@@ -135,6 +137,8 @@ impl<'c> Rounds<'c> {
             jobs.into_iter().partition(|job| matches!(job, Job::Claim { .. }));
         self.parked.extend(claims.into_iter().map(Parked::new));
         self.parked.retain(|parked| !parked.is_forgotten());
+        let now = Instant::now();
+        self.homeless.extend(self.put_off.extract_if(.., |task| task.due <= now));
         self.take_in(&mut jobs);
         loop {
             let attempted = self.attempt(&jobs);
@@ -151,12 +155,10 @@ impl<'c> Rounds<'c> {
                 }
                 Attempted::Spoiled(culprit, Trouble::Failed(why)) => {
                     self.roll_back()?;
-                    tracing::error!(%why, "a request could not be served");
-                    let error = StoreError::Unavailable { why };
                     match culprit {
-                        Culprit::Job(place) => jobs.remove(place).fail(error),
-                        Culprit::Claim(place) => self.parked.remove(place).fail(error),
-                        Culprit::Homeless(place) => self.put_off(place),
+                        Culprit::Job(place) => jobs.remove(place).fail(unserved(why)),
+                        Culprit::Claim(place) => self.parked.remove(place).fail(unserved(why)),
+                        Culprit::Homeless(place) => self.put_off(place, &why),
                     }
                 }
                 Attempted::Spoiled(_, trouble) | Attempted::Broken(trouble) => {
@@ -191,12 +193,13 @@ impl<'c> Rounds<'c> {
         let hands_out = |job: &Job| matches!(job, Job::Claim { .. } | Job::Open { .. });
         self.run(refuse(jobs, hands_out, &StoreError::Closed), log_bytes)?;
         for _ in 0..LAST_TRIES {
-            if !self.has_homeless() {
+            self.homeless.append(&mut self.put_off);
+            if self.homeless.is_empty() {
                 break;
             }
             self.run(Vec::new(), log_bytes)?;
         }
-        self.homeless.drain(..).for_each(Homeless::lose);
+        self.homeless.drain(..).chain(self.put_off.drain(..)).for_each(Homeless::lose);
         Ok(())
     }
 
@@ -224,14 +227,19 @@ impl<'c> Rounds<'c> {
     }
 
     fn take_homeless(&mut self, leases: impl IntoIterator<Item = LeaseRef>) {
-        self.homeless.extend(leases.into_iter().map(|lease| Homeless { lease, tries: 0 }));
+        let due = Instant::now();
+        self.homeless.extend(leases.into_iter().map(|lease| Homeless { lease, tries: 0, due }));
     }
 
-    /// Lets a task that could not be given back wait for the next round.
-    fn put_off(&mut self, place: usize) {
-        let mut task = self.homeless.remove(place);
-        task.tries += 1;
-        if task.tries < TRIES { self.put_off.push(task) } else { task.lose() }
+    /// Puts off what could not be given back. The others are tried without it in the next round: whatever is in the way holds this
+    /// one up once.
+    fn put_off(&mut self, place: usize, why: &str) {
+        tracing::warn!(%why, "what nobody waits for cannot be given back yet");
+        let mut stuck = self.homeless.remove(place);
+        self.put_off.append(&mut self.homeless);
+        stuck.due = Instant::now() + SOON * 2_u32.pow(stuck.tries);
+        stuck.tries += 1;
+        if stuck.tries < TRIES { self.put_off.push(stuck) } else { stuck.lose() }
     }
 
     /// What can still be served after `trouble`.
@@ -401,8 +409,14 @@ impl<'c> Rounds<'c> {
 impl Homeless {
     fn lose(self) {
         let task = self.lease.id;
-        tracing::error!(%task, "what nobody waits for could not be given back: the next start takes it for a death");
+        tracing::warn!(%task, "what nobody waits for could not be given back: the next start takes it for a death");
     }
+}
+
+/// What is answered to somebody who cannot be served.
+fn unserved(why: String) -> StoreError {
+    tracing::error!(%why, "a request could not be served");
+    StoreError::Unavailable { why }
 }
 
 /// What the jobs may bring in.
@@ -484,6 +498,14 @@ mod tests {
         db.query_row(sql, [state as u8], |row| row.get(0)).unwrap()
     }
 
+    /// Runs rounds for as long as something is to be given back.
+    fn give_back_all(rounds: &mut Rounds<'_>) {
+        while let Some(patience) = rounds.homeless_patience() {
+            std::thread::sleep(patience);
+            rounds.run(Vec::new(), 0).unwrap();
+        }
+    }
+
     #[test]
     fn whoever_asks_with_the_close_is_handed_nothing() {
         with_tasks(2, |mut rounds, db, ids| {
@@ -518,12 +540,12 @@ mod tests {
             ))
             .unwrap();
             rounds.run(vec![Job::GiveBack { leases, reply: oneshot::channel().0 }], 0).unwrap();
-            assert_eq!((count(db, State::Pending), count(db, State::Running)), (2, 1));
-            assert!(rounds.has_homeless());
-            db.execute_batch("DROP TRIGGER stuck").unwrap();
+            assert_eq!(count(db, State::Running), 3, "they are one transaction");
             rounds.run(Vec::new(), 0).unwrap();
+            assert_eq!((count(db, State::Pending), count(db, State::Running)), (2, 1));
+            db.execute_batch("DROP TRIGGER stuck").unwrap();
+            give_back_all(&mut rounds);
             assert_eq!(count(db, State::Pending), 3);
-            assert!(!rounds.has_homeless());
         });
     }
 
@@ -538,12 +560,10 @@ mod tests {
             )
             .unwrap();
             rounds.run(vec![Job::GiveBack { leases, reply: oneshot::channel().0 }], 0).unwrap();
-            let mut rounds_taken = 1;
-            while rounds.has_homeless() {
-                rounds.run(Vec::new(), 0).unwrap();
-                rounds_taken += 1;
-            }
-            assert_eq!(rounds_taken, TRIES);
+            assert_eq!(rounds.put_off[0].tries, 1);
+            rounds.put_off[0].tries = TRIES - 1;
+            give_back_all(&mut rounds);
+            assert_eq!(count(db, State::Running), 1);
         });
     }
 }

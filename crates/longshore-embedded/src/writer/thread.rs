@@ -17,8 +17,6 @@ use tokio::sync::watch;
 
 /// The longest sleep of an idle writer.
 const PATIENCE: Duration = Duration::from_secs(3600);
-/// How soon what is homeless is given back.
-const SOON: Duration = Duration::from_millis(10);
 
 /// Starts the writer; returns once what the last process held was taken back. Whoever is to be told of its end finds the sender gone.
 pub(crate) fn start(
@@ -171,7 +169,7 @@ fn until_next(rounds: &Rounds<'_>) -> Duration {
     let next = rounds.parked.iter().map(super::parked::Parked::until).min();
     let claims = next.map(|at| at.saturating_duration_since(Instant::now()));
     let messages = rounds.desk.log.patience(rounds.desk.clock.now());
-    let homeless = rounds.has_homeless().then_some(SOON);
+    let homeless = rounds.homeless_patience();
     [claims, messages, homeless].into_iter().flatten().min().unwrap_or(PATIENCE)
 }
 
