@@ -1,7 +1,7 @@
 //! Handing out: a claim that finds nothing waits, and one whose caller has gone takes nothing. What a broker carried is opened.
 
 use crate::bounds::{Bound, SPEND};
-use crate::engine::{Engine, Phase, give_up, in_time, pause};
+use crate::engine::{Engine, Phase, give_up, in_time, pause, unless_it_panics};
 use crate::error::Trouble;
 use crate::handover::Caller;
 use crate::jobs::{OpenAll, RecordAll, SetAside};
@@ -98,10 +98,8 @@ impl Engine {
         }
         let line = self.holds.number();
         let opened = self.attempt(&OpenAll { want, line }).await;
-        match &opened {
-            Ok(opened) => self.holds.note(line, opened.iter().filter_map(OpenedRow::handed), 0),
-            Err(Trouble::Unknown(_)) => self.suspect_strays(),
-            Err(_) => {}
+        if let Ok(opened) = &opened {
+            self.holds.note(line, opened.iter().filter_map(OpenedRow::handed), 0);
         }
         Ok(opened?.into_iter().map(|row| row.opened).collect())
     }
@@ -120,7 +118,8 @@ impl Engine {
             let phase = Phase::default();
             let _claiming = self.holds.claiming().await;
             let line = self.holds.number();
-            match in_time(&phase, self.serve_want(&phase, claim, want, line, caller)).await {
+            let served = in_time(&phase, self.serve_want(&phase, claim, want, line, caller));
+            match unless_it_panics(served).await {
                 Ok(Claimed { handed, damaged }) => {
                     if !matches!(claim.hold, Hold::Lease { .. }) {
                         let handed = handed.iter().map(|handed| (&handed.task, handed.lies));
@@ -132,7 +131,7 @@ impl Engine {
                     leased.extend(handed.into_iter().map(|handed| handed.task));
                 }
                 Err(trouble) => {
-                    if phase.is_commit() {
+                    if phase.is_commit() && !trouble.is_definite() {
                         self.suspect_strays();
                     }
                     if leased.is_empty() {

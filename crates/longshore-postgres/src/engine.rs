@@ -11,11 +11,13 @@ use crate::proof::Proof;
 use crate::pulse::{Beat, Pulse};
 use crate::tasks::{After, Desk, Line, Note, PruneCursor};
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use longshore_core::failpoint;
 use longshore_core::store::{Ending, Recorded, Refused, StoreError};
 use longshore_core::task::Accepted;
 use longshore_core::{NewTask, Valid};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -254,7 +256,8 @@ impl Engine {
         phase.commits();
         link.client().batch_execute("COMMIT").await.map_err(|error| Trouble::of_commit(&error))?;
         link.cleanse();
-        failpoint::pass("store.committed")?;
+        let committed = failpoint::pass("store.committed");
+        committed.map_err(|injected| Trouble::Unknown(injected.to_string()))?;
         self.settle(after, tick);
         Ok(answer)
     }
@@ -344,6 +347,16 @@ pub(crate) async fn in_time<T>(
         }
         Err(_) => Err(Trouble::Late("the database did not answer".to_owned())),
     }
+}
+
+/// Makes a trouble of a panic: what it had done by then is not known.
+pub(crate) async fn unless_it_panics<T>(
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("the store panicked: standard error says where");
+        Err(Trouble::Unknown("the store panicked".to_owned()))
+    })
 }
 
 /// Undoes a transaction; the connection is kept if that worked.

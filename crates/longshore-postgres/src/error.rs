@@ -199,8 +199,10 @@ impl Trouble {
     /// What an error means that came in answer to a commit, or to a statement that commits itself.
     pub(crate) fn of_commit(error: &tokio_postgres::Error) -> Self {
         match error.code() {
-            // It was asked to shut down: before or after the commit is not said.
-            Some(state) if state.code().starts_with("57P") => Self::Unknown(told(error)),
+            // It was asked to shut down, or somebody on the way lost it: before or after the commit is not said.
+            Some(state) if state.code().starts_with("57P") || state.code().starts_with("08") => {
+                Self::Unknown(told(error))
+            }
             Some(_) => Self::from_client(error),
             None => Self::Unknown(format!("the connection was lost: {}", told(error))),
         }
@@ -247,6 +249,11 @@ impl From<serde_json::Error> for Trouble {
 }
 
 impl Trouble {
+    /// Whether it is said that nothing was changed, even by what commits itself.
+    pub(crate) fn is_definite(&self) -> bool {
+        matches!(self, Self::Full | Self::Late(_) | Self::Again(_))
+    }
+
     /// What it means for whoever called, and has waited for so long.
     pub(crate) fn into_error(self, waited: Duration) -> StoreError {
         match self {

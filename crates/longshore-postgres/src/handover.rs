@@ -1,12 +1,10 @@
 //! Handing over what was taken out of a queue. Whoever has gone before the answer holds nothing: it is given back, and a store that is
 //! closed waits for that.
 
-use crate::engine::{DEADLINE, Engine};
+use crate::engine::{DEADLINE, Engine, unless_it_panics};
 use crate::error::Trouble;
 use crate::jobs::RecordAll;
-use futures_util::FutureExt as _;
 use longshore_core::store::{LeaseRef, Leased, Opened, StoreError};
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -67,13 +65,11 @@ impl Engine {
         let serving = serve(self.clone(), Caller(Arc::downgrade(&pending.waits)));
         let engine = self.clone();
         self.handle.spawn(async move {
-            let answer = match AssertUnwindSafe(serving).catch_unwind().await {
-                Ok(answer) => answer.map_err(|trouble| trouble.into_error(DEADLINE)),
-                Err(_) => {
-                    engine.suspect_strays();
-                    Err(StoreError::Unknown { why: "the store panicked, see its log".to_owned() })
-                }
-            };
+            let answer = unless_it_panics(serving).await;
+            if matches!(answer, Err(Trouble::Unknown(_))) {
+                engine.suspect_strays();
+            }
+            let answer = answer.map_err(|trouble| trouble.into_error(DEADLINE));
             if let Err((Ok(handed), call)) = reply.send((answer, call)) {
                 engine.give_back(handed.leases(), call);
             }
@@ -102,7 +98,7 @@ impl Engine {
         let engine = self.clone();
         self.handle.spawn(async move {
             let tokens = leases.iter().map(|lease| lease.token.number());
-            match engine.attempt(&RecordAll::release(&leases)).await {
+            match unless_it_panics(engine.attempt(&RecordAll::release(&leases))).await {
                 Ok(_) => engine.forget_held(tokens),
                 Err(trouble) => {
                     tracing::debug!(%trouble, "tasks that nobody waits for are given back later");

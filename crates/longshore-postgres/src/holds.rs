@@ -8,7 +8,7 @@
 //! the last of it has ended.
 
 use crate::ctid::Ctid;
-use crate::engine::{Engine, Phase, in_time};
+use crate::engine::{Engine, Phase, in_time, unless_it_panics};
 use crate::error::Trouble;
 use crate::index::nothing_held;
 use crate::jobs::RecordAll;
@@ -262,27 +262,33 @@ impl Engine {
             }
             in_time(&Phase::default(), self.remove_other_lines()).await
         };
-        given_back.await.inspect_err(|_| self.holds.suspected.store(true, Ordering::SeqCst))
+        let given_back = unless_it_panics(given_back).await;
+        given_back.inspect_err(|_| self.holds.suspected.store(true, Ordering::SeqCst))
     }
 
     /// Removes lines of which this process holds nothing, and the database says so, too: a claim may have come through since.
     async fn remove_other_lines(&self) -> Result<(), Trouble> {
         let _alone = self.holds.claims.write().await;
         let lines = self.holds.lines();
-        let link = self.links.work().await?;
+        let mut link = self.links.work().await?;
+        link.soil();
         let sql = concat!(
             "DELETE FROM holds WHERE instance = $1 AND number <> ALL($2) AND ",
             nothing_held!()
         );
-        link.query(sql, &[&self.base.epoch(), &lines]).await.map(drop)
+        link.query(sql, &[&self.base.epoch(), &lines]).await?;
+        link.cleanse();
+        Ok(())
     }
 
     async fn strays(&self) -> Result<Vec<LeaseRef>, Trouble> {
         // All claims that were under way are answered, and their tasks noted; the next ones wait.
         let _alone = self.holds.claims.write().await;
-        let link = self.links.work().await?;
+        let mut link = self.links.work().await?;
+        link.soil();
         let held = "SELECT seq, id, token FROM held WHERE instance = $1 ORDER BY seq";
         let rows = link.query(held, &[&self.base.epoch()]).await?;
+        link.cleanse();
         let ledger = self.holds.lock();
         let mut strays = Vec::new();
         for row in &rows {
