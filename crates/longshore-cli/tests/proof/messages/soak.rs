@@ -152,8 +152,13 @@ fn strike(rig: &mut Rig, at: usize, dice: &mut Rng) -> Result<&'static str, Fail
     })
 }
 
-/// Does something to the queue of carried tasks; after a restart it has no leader for a moment.
+/// Does something to the queue of carried tasks; after a restart it has no leader for a moment, and the tool itself takes seconds on a
+/// busy machine.
 fn on_queue(rig: &Rig, what: &str) -> Result<(), Failed> {
-    eventually(what, Duration::from_secs(30), || Ok(rig.broker.control(&[what, CARRIED]).ok()))?;
+    let mut said = String::new();
+    let done = eventually(what, Duration::from_secs(120), || {
+        Ok(rig.broker.control(&[what, CARRIED]).map_err(|why| said = why).ok())
+    });
+    done.map_err(|late| format!("{}; {said}", late.message().unwrap_or_default()))?;
     Ok(())
 }
