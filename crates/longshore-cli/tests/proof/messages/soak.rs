@@ -152,8 +152,8 @@ fn strike(rig: &mut Rig, at: usize, dice: &mut Rng) -> Result<&'static str, Fail
     })
 }
 
-/// Does something to the queue of carried tasks. It has no leader for a moment after a restart; on a busy machine RabbitMQ 3.10 was seen
-/// to give it none at all until it was started once more.
+/// Does something to the queue of carried tasks. It has no leader for a moment after a restart. On a busy machine RabbitMQ 3.10 was seen to
+/// answer nothing but `timeout` for two minutes; then it is started once more, and that is told.
 fn on_queue(rig: &mut Rig, what: &str) -> Result<(), Failed> {
     if let Err(late) = attempt_on_queue(rig, what) {
         eprintln!("the broker is started once more: {}", late.message().unwrap_or_default());
