@@ -1,5 +1,6 @@
 //! One round of the writer: apply what waits, commit once, answer all.
 
+use super::homeless::Homeless;
 use super::job::{Answer, Job, Needs, apply};
 use super::parked::Parked;
 use crate::error::Trouble;
@@ -7,17 +8,14 @@ use crate::names::NameId;
 use crate::room::Room;
 use crate::tasks::{Desk, Incoming};
 use longshore_core::bucket::Bucket;
-use longshore_core::store::{Condition, LeaseRef, Opened, StoreError};
+use longshore_core::store::{Condition, Opened, StoreError};
 use longshore_core::{QueueName, failpoint};
 use rustc_hash::FxHashMap as HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How soon what is homeless is given back, and the pause after the first failure; each later one is twice as long.
-const SOON: Duration = Duration::from_millis(10);
-/// How often that is tried, and once the store is closed.
-const TRIES: u32 = 10;
+/// How often it is tried to give back what is homeless once the store is closed.
 const LAST_TRIES: u32 = 2;
 
 /// The state that lives from round to round.
@@ -26,10 +24,7 @@ pub(super) struct Rounds<'c> {
     pub(super) parked: Vec<Parked>,
     pub(super) room: Room,
     path: PathBuf,
-    /// Handed out to somebody who was gone: given back in the next round.
-    homeless: Vec<Homeless>,
-    /// What could not be given back yet.
-    put_off: Vec<Homeless>,
+    pub(super) homeless: Homeless,
     /// Who asked to close.
     closes: Vec<Job>,
     /// Terms as they were before this round.
@@ -40,16 +35,6 @@ pub(super) struct Rounds<'c> {
     /// Damaged tasks that were set aside since the start.
     set_aside: u64,
     never_sync: bool,
-}
-
-/// A task that nobody holds, though it was handed out.
-#[derive(Debug, Clone, Copy)]
-struct Homeless {
-    lease: LeaseRef,
-    /// How often it could not be given back.
-    tries: u32,
-    /// When that is tried again.
-    due: Instant,
 }
 
 /// What one attempt at a transaction came to.
@@ -80,8 +65,7 @@ impl<'c> Rounds<'c> {
             desk,
             parked: Vec::new(),
             room,
-            homeless: Vec::new(),
-            put_off: Vec::new(),
+            homeless: Homeless::default(),
             closes: Vec::new(),
             terms: HashMap::default(),
             buckets: HashMap::default(),
@@ -107,15 +91,6 @@ impl<'c> Rounds<'c> {
         .into()
     }
 
-    /// How long what is to be given back can wait, if there is anything.
-    pub(super) fn homeless_patience(&self) -> Option<Duration> {
-        if !self.homeless.is_empty() {
-            return Some(SOON);
-        }
-        let due = self.put_off.iter().map(|task| task.due).min();
-        due.map(|due| due.saturating_duration_since(Instant::now()))
-    }
-
     /// Runs one round over `jobs`. An error is final: the file cannot be trusted any more.
     pub(super) fn run(&mut self, mut jobs: Vec<Job>, log_bytes: u64) -> Result<(), String> {
         if self.room.is_short() && !self.room.recover() {
@@ -137,8 +112,7 @@ impl<'c> Rounds<'c> {
             jobs.into_iter().partition(|job| matches!(job, Job::Claim { .. }));
         self.parked.extend(claims.into_iter().map(Parked::new));
         self.parked.retain(|parked| !parked.is_forgotten());
-        let now = Instant::now();
-        self.homeless.extend(self.put_off.extract_if(.., |task| task.due <= now));
+        self.homeless.retry_due();
         self.take_in(&mut jobs);
         loop {
             let attempted = self.attempt(&jobs);
@@ -158,7 +132,7 @@ impl<'c> Rounds<'c> {
                     match culprit {
                         Culprit::Job(place) => jobs.remove(place).fail(unserved(why)),
                         Culprit::Claim(place) => self.parked.remove(place).fail(unserved(why)),
-                        Culprit::Homeless(place) => self.put_off(place, &why),
+                        Culprit::Homeless(place) => self.homeless.put_off(place, &why),
                     }
                 }
                 Attempted::Spoiled(_, trouble) | Attempted::Broken(trouble) => {
@@ -193,13 +167,13 @@ impl<'c> Rounds<'c> {
         let hands_out = |job: &Job| matches!(job, Job::Claim { .. } | Job::Open { .. });
         self.run(refuse(jobs, hands_out, &StoreError::Closed), log_bytes)?;
         for _ in 0..LAST_TRIES {
-            self.homeless.append(&mut self.put_off);
+            self.homeless.retry_all();
             if self.homeless.is_empty() {
                 break;
             }
             self.run(Vec::new(), log_bytes)?;
         }
-        self.homeless.drain(..).chain(self.put_off.drain(..)).for_each(Homeless::lose);
+        self.homeless.lose_all();
         Ok(())
     }
 
@@ -219,27 +193,11 @@ impl<'c> Rounds<'c> {
         for job in jobs {
             match job {
                 Job::Abandon { places, counts, .. } => self.desk.log.take_back(places, *counts),
-                Job::GiveBack { leases, .. } => self.take_homeless(std::mem::take(leases)),
+                Job::GiveBack { leases, .. } => self.homeless.take(std::mem::take(leases)),
                 _ => {}
             }
         }
         self.desk.log.let_go();
-    }
-
-    fn take_homeless(&mut self, leases: impl IntoIterator<Item = LeaseRef>) {
-        let due = Instant::now();
-        self.homeless.extend(leases.into_iter().map(|lease| Homeless { lease, tries: 0, due }));
-    }
-
-    /// Puts off what could not be given back. The others are tried without it in the next round: whatever is in the way holds this
-    /// one up once.
-    fn put_off(&mut self, place: usize, why: &str) {
-        tracing::warn!(%why, "what nobody waits for cannot be given back yet");
-        let mut stuck = self.homeless.remove(place);
-        self.put_off.append(&mut self.homeless);
-        stuck.due = Instant::now() + SOON * 2_u32.pow(stuck.tries);
-        stuck.tries += 1;
-        if stuck.tries < TRIES { self.put_off.push(stuck) } else { stuck.lose() }
     }
 
     /// What can still be served after `trouble`.
@@ -311,9 +269,9 @@ impl<'c> Rounds<'c> {
             parked.prepare(&self.desk).map_err(claim)?;
             lent.push(parked.lend(&mut self.desk));
         }
-        for (place, task) in self.homeless.iter().enumerate() {
+        for (place, lease) in self.homeless.leases().enumerate() {
             let homeless = |trouble| (Some(Culprit::Homeless(place)), trouble);
-            self.desk.give_back(task.lease).map_err(homeless)?;
+            self.desk.give_back(lease).map_err(homeless)?;
         }
         self.desk.incoming = incoming(jobs);
         let mut answers = Vec::with_capacity(jobs.len());
@@ -369,14 +327,14 @@ impl<'c> Rounds<'c> {
     }
 
     fn answer(&mut self, jobs: Vec<Job>, answers: Vec<Option<Answer>>, log_bytes: u64) {
-        self.homeless.clear();
+        self.homeless.given_back();
         self.set_aside += self.desk.log.committed();
         for (job, answer) in jobs.into_iter().zip(answers) {
             let answer = answer.or_else(|| self.own_answer(&job, log_bytes));
             if let Some(answer) = answer {
                 // Whoever does not wait any more will ask again, and holds nothing meanwhile.
                 if let Some(Answer::Open(opened)) = job.answer(answer) {
-                    self.take_homeless(opened.iter().filter_map(Opened::lease));
+                    self.homeless.take(opened.iter().filter_map(Opened::lease));
                 }
             }
         }
@@ -385,7 +343,7 @@ impl<'c> Rounds<'c> {
             std::mem::take(&mut self.parked).into_iter().partition(|parked| parked.is_over(now));
         self.parked = waiting;
         for parked in over {
-            self.take_homeless(parked.answer());
+            self.homeless.take(parked.answer());
         }
     }
 
@@ -403,13 +361,6 @@ impl<'c> Rounds<'c> {
             }
             _ => None,
         }
-    }
-}
-
-impl Homeless {
-    fn lose(self) {
-        let task = self.lease.id;
-        tracing::warn!(%task, "what nobody waits for could not be given back: the next start takes it for a death");
     }
 }
 
@@ -500,8 +451,8 @@ mod tests {
 
     /// Runs rounds for as long as something is to be given back, as if it were due each time.
     fn give_back_all(rounds: &mut Rounds<'_>) {
-        while rounds.homeless_patience().is_some() {
-            rounds.put_off.iter_mut().for_each(|task| task.due = Instant::now());
+        while rounds.homeless.patience().is_some() {
+            rounds.homeless.retry_all();
             rounds.run(Vec::new(), 0).unwrap();
         }
     }
@@ -546,24 +497,6 @@ mod tests {
             db.execute_batch("DROP TRIGGER stuck").unwrap();
             give_back_all(&mut rounds);
             assert_eq!(count(db, State::Pending), 3);
-        });
-    }
-
-    #[test]
-    fn what_can_never_be_given_back_is_left_alone_at_last() {
-        with_tasks(1, |mut rounds, db, _| {
-            let (job, mut kept) = claim(1);
-            rounds.run(vec![job], 0).unwrap();
-            let leases = vec![kept.try_recv().unwrap().unwrap()[0].lease];
-            db.execute_batch(
-                "CREATE TRIGGER stuck BEFORE UPDATE ON tasks BEGIN SELECT RAISE(ABORT, 'stuck'); END",
-            )
-            .unwrap();
-            rounds.run(vec![Job::GiveBack { leases, reply: oneshot::channel().0 }], 0).unwrap();
-            assert_eq!(rounds.put_off[0].tries, 1);
-            rounds.put_off[0].tries = TRIES - 1;
-            give_back_all(&mut rounds);
-            assert_eq!(count(db, State::Running), 1);
         });
     }
 }

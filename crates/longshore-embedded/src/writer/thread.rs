@@ -169,7 +169,7 @@ fn until_next(rounds: &Rounds<'_>) -> Duration {
     let next = rounds.parked.iter().map(super::parked::Parked::until).min();
     let claims = next.map(|at| at.saturating_duration_since(Instant::now()));
     let messages = rounds.desk.log.patience(rounds.desk.clock.now());
-    let homeless = rounds.homeless_patience();
+    let homeless = rounds.homeless.patience();
     [claims, messages, homeless].into_iter().flatten().min().unwrap_or(PATIENCE)
 }
 
