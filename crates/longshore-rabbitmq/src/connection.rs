@@ -46,7 +46,7 @@ impl Connection {
                 let (address, stream) = (address.clone(), stream.clone());
                 async move |_, _| {
                     keep_quiet();
-                    let io = reach(&address).await.map_err(lapin::Error::from)?;
+                    let io = on_the_runtime(reach(address.clone())).await?;
                     Ok(AsyncTcpStream::Plain(Stream::new(io, stream.clone())))
                 }
             },
@@ -108,7 +108,14 @@ pub(crate) async fn listens(address: &Address) -> bool {
     tokio::time::timeout(Duration::from_millis(900), probe).await.is_ok_and(|found| found.is_ok())
 }
 
-async fn reach(address: &Address) -> io::Result<Box<dyn Io>> {
+/// Waits for something with timers on a thread that may outlive the runtime, where they would panic.
+async fn on_the_runtime<T: Send + 'static>(
+    timed: impl Future<Output = io::Result<T>> + Send + 'static,
+) -> io::Result<T> {
+    tokio::spawn(timed).await?
+}
+
+async fn reach(address: Address) -> io::Result<Box<dyn Io>> {
     let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
     let socket = TcpStream::connect((address.host.as_str(), address.port));
     let socket = tokio::time::timeout(CONNECT, socket).await.map_err(|_| late())??;
@@ -153,5 +160,21 @@ struct Cut(Handle);
 impl Drop for Cut {
     fn drop(&mut self) {
         self.0.cut();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_the_runtime;
+    use std::time::Duration;
+
+    #[test]
+    fn a_runtime_that_has_ended_is_an_error() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let timed = async { Ok(tokio::time::sleep(Duration::from_secs(60)).await) };
+        let told = std::thread::spawn(move || handle.block_on(on_the_runtime(timed)));
+        told.join().unwrap().unwrap_err();
     }
 }

@@ -148,6 +148,7 @@ impl Link {
                     return Standing::GivenUp(error);
                 }
             };
+            let made = Instant::now();
             if was_up {
                 self.board.came_back();
             }
@@ -181,6 +182,7 @@ impl Link {
                 }
                 End::Lost(why) => {
                     live.connection.cut();
+                    gate.lost(made.elapsed());
                     tracing::debug!(link = %self.role, why, "connection lost");
                     let error = BrokerError::Unavailable { why: why.clone() };
                     self.show(LinkState::Lost { why, tries: 0 }, Standing::Trying(Some(error)));

@@ -18,7 +18,7 @@ use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use longshore_core::broker::{
-    BrokerError, Delivery, Origin, Reconnect, Subscribed, TopicName, Try, header,
+    BrokerError, Delivery, Gate, LASTS, Origin, Reconnect, Subscribed, TopicName, Try, header,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,8 +33,6 @@ const CONSUME: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_secs(5);
 /// So many are handed on at once at most.
 const TOGETHER: usize = 64;
-/// An attachment that lasted so long was none of a row of failures.
-const LASTED: Duration = Duration::from_secs(5);
 
 /// Keeps one subscription.
 #[derive(Debug)]
@@ -64,13 +62,15 @@ impl Reader {
     /// Receives until nobody wants it any more; tells of a refusal once.
     pub(crate) async fn run(mut self, refusal: watch::Sender<Option<BrokerError>>) {
         let mut standing = self.office.consume.standing();
-        let mut gate = longshore_core::broker::Gate::new(Reconnect::default(), 1);
+        let fresh = || Gate::new(Reconnect::default(), 1);
+        // Of the failures in a row on one connection.
+        let (mut gate, mut connection) = (fresh(), 0);
         while let Some(live) = self.live(&mut standing).await {
             let began = Instant::now();
             let end = self.attach(&live).await;
             self.shelf.clear();
-            if began.elapsed() > LASTED {
-                gate.succeeded();
+            if began.elapsed() >= LASTS || live.epoch != connection {
+                (gate, connection) = (fresh(), live.epoch);
             }
             let trouble = match end {
                 End::Wished => break,

@@ -7,7 +7,8 @@ use super::BrokerError;
 use super::error::BrokerClass;
 use std::time::Duration;
 
-/// How a connection is tried again: at once, then after 1 s, 2 s, 4 s … 60 s, each with full jitter, without end.
+/// How a connection is tried again: at once, then after 1 s, 2 s, 4 s … 60 s, each with full jitter, without end. One that
+/// was lost within [`LASTS`] counts as a failed try: a server that ends all of them is not stormed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reconnect {
     /// The first pause; each is twice the one before.
@@ -26,6 +27,9 @@ impl Default for Reconnect {
         Self { first: secs(1), cap: secs(60), most: None, unavailable_after: 3 }
     }
 }
+
+/// A connection that lasts so long works.
+pub const LASTS: Duration = Duration::from_secs(5);
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,13 +54,15 @@ pub struct Gate {
     failures: Vec<u32>,
     /// Failures in a row.
     tries: u32,
+    /// Connections in a row that did not last.
+    brief: u32,
     last: Option<usize>,
 }
 
 impl Gate {
     /// Makes a gate for so many endpoints.
     pub fn new(policy: Reconnect, endpoints: usize) -> Self {
-        Self { policy, failures: vec![0; endpoints.max(1)], tries: 0, last: None }
+        Self { policy, failures: vec![0; endpoints.max(1)], tries: 0, brief: 0, last: None }
     }
 
     /// Returns how many tries have failed in a row.
@@ -72,7 +78,8 @@ impl Gate {
         let endpoint = self.choose();
         self.last = Some(endpoint);
         // All endpoints once before the first pause: another one may well answer.
-        let rounds = self.tries / u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
+        let rounds =
+            self.tries.max(self.brief) / u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
         if rounds == 0 {
             return Try::After { pause: Duration::ZERO, endpoint };
         }
@@ -105,6 +112,17 @@ impl Gate {
             self.failures[last] = 0;
             self.last = last.checked_sub(1).or(Some(self.failures.len() - 1));
         }
+    }
+
+    /// The connection that was made last is lost, after so long.
+    pub fn lost(&mut self, after: Duration) {
+        if after >= LASTS {
+            self.brief = 0;
+            return;
+        }
+        self.brief = self.brief.saturating_add(1);
+        // Another endpoint may keep what it takes.
+        self.last = self.last.map(|last| (last + 1) % self.failures.len());
     }
 
     /// Returns whether an endpoint counts as unavailable.
@@ -225,6 +243,32 @@ mod tests {
         gate.failed();
         gate.failed();
         assert_eq!(pause(&mut gate).1, 0, "when all fail, all are tried");
+    }
+
+    #[test]
+    fn connections_that_do_not_last_are_made_again_ever_later_and_elsewhere() {
+        let mut gate = Gate::new(Reconnect::default(), 1);
+        let mut pauses = Vec::new();
+        for _ in 0..5 {
+            pauses.push(pause(&mut gate).0.as_secs());
+            gate.succeeded();
+            gate.lost(LASTS / 2);
+        }
+        assert_eq!(pauses, [0, 1, 2, 4, 8]);
+        pause(&mut gate);
+        gate.succeeded();
+        gate.lost(LASTS);
+        assert_eq!(pause(&mut gate).0, Duration::ZERO, "the last one has lasted");
+
+        let mut gate = Gate::new(Reconnect::default(), 2);
+        let mut tried = Vec::new();
+        for _ in 0..3 {
+            tried.push(pause(&mut gate));
+            gate.succeeded();
+            gate.lost(Duration::ZERO);
+        }
+        let second = Duration::from_secs(1);
+        assert_eq!(tried, [(Duration::ZERO, 0), (Duration::ZERO, 1), (second, 0)]);
     }
 
     #[test]

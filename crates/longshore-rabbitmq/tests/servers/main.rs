@@ -56,6 +56,7 @@ longshore_conformance::needy_tests!(needs: rabbitmq::needed, [
     outage::a_killed_server_comes_back_with_all_that_was_confirmed,
     outage::a_frozen_server_is_given_up_and_found_again,
     outage::a_silent_link_is_given_up,
+    outage::a_server_that_ends_every_connection_is_not_stormed,
     outage::a_blocked_server_says_so_and_hands_out,
     outage::revoked_credentials_are_told_and_tried_again,
     outage::rights_that_are_missing_are_told,

@@ -102,6 +102,27 @@ pub(crate) async fn a_silent_link_is_given_up() {
     assert_eq!(text(&mut received).await, "x");
 }
 
+pub(crate) async fn a_server_that_ends_every_connection_is_not_stormed() {
+    let server = RabbitMqServer::start().unwrap();
+    let proxy = Proxy::start(server.addr()).unwrap();
+    let (broker, group) = (open(&server.url_by(proxy.addr())).await, group("brief"));
+    declare(&broker, &group).await;
+    let mut received = subscribe(&broker, &group.name, 1).await;
+    let (began, before) = (Instant::now(), broker.link().reconnects);
+    while began.elapsed() < Duration::from_secs(10) {
+        if broker.link().state.is_up() {
+            proxy.end_all(Fault::Reset);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // There are two links, and a look each second finds somebody listening.
+    let reconnects = broker.link().reconnects - before;
+    assert!((2..=30).contains(&reconnects), "{reconnects} within 10 s");
+    until(&broker, SOON, LinkState::is_up).await;
+    publish(&broker, vec![to_group(&group, "x")]).await;
+    assert_eq!(text(&mut received).await, "x");
+}
+
 pub(crate) async fn a_blocked_server_says_so_and_hands_out() {
     let server = RabbitMqServer::start().unwrap();
     let (broker, group) = (open(&server.url()).await, group("blocked"));
