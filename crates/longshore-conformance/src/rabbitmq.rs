@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub const VARIABLE: &str = "LONGSHORE_TEST_RABBITMQ_URL";
 
 /// How long a start may take.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_secs(180);
 
 /// A server that was started by a test.
 #[derive(Debug)]

@@ -66,26 +66,21 @@ fn trials() -> Vec<Trial> {
         "fleet::a_long_outage_is_waited_out",
         fleet::a_long_outage_is_waited_out,
     ));
-    trials.extend([
-        Trial::ignorable_test(
-            "messages::on_the_embedded_store_nothing_confirmed_is_lost",
-            messages::on_the_embedded_store,
-        ),
-        Trial::ignorable_test(
-            "messages::on_postgresql_nothing_confirmed_is_lost",
-            messages::on_postgresql,
-        ),
-        Trial::ignorable_test(
-            "messages::twenty_bounces_need_no_hand",
-            messages::twenty_bounces_need_no_hand,
-        ),
-    ]);
+    trials.push(Trial::ignorable_test(
+        "messages::on_the_embedded_store_nothing_confirmed_is_lost",
+        messages::on_the_embedded_store,
+    ));
     trials.extend(proofs![
         stopped::for_a_minute_and_nothing_is_run_again,
         suspects::two_hundred_deaths_bury_no_healthy_neighbour,
         kills::fifty_random_kills_under_load,
         phases::sigterm_in_each_phase_loses_and_charges_nothing,
     ]);
+    // Those of messages wait for each other.
+    trials.push(Trial::ignorable_test(
+        "messages::on_postgresql_nothing_confirmed_is_lost",
+        messages::on_postgresql,
+    ));
     trials.extend([
         Trial::ignorable_test(
             "fleet::a_killed_workers_tasks_on_the_store_run_again",
@@ -114,6 +109,10 @@ fn trials() -> Vec<Trial> {
         Trial::ignorable_test(
             "fleet::a_worker_whose_packets_are_lost_ends_nothing_twice",
             fleet::a_worker_whose_packets_are_lost_ends_nothing_twice,
+        ),
+        Trial::ignorable_test(
+            "messages::twenty_bounces_need_no_hand",
+            messages::twenty_bounces_need_no_hand,
         ),
         Trial::ignorable_test(
             "openapi::the_server_does_what_its_document_says",

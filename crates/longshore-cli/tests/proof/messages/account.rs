@@ -1,7 +1,7 @@
 //! What was told, and what was seen.
 
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a publisher was told.
@@ -23,6 +23,8 @@ pub(super) struct Account(Mutex<Ledgers>);
 struct Ledgers {
     told: BTreeMap<u64, Told>,
     seen: BTreeMap<u64, u64>,
+    /// What is stored and was not handled: asked for so often that nobody counts it out.
+    missing: BTreeSet<u64>,
 }
 
 impl Account {
@@ -31,22 +33,26 @@ impl Account {
     }
 
     pub(super) fn told(&self, number: u64, told: Told) {
-        self.lock().told.insert(number, told);
+        let mut ledgers = self.lock();
+        ledgers.told.insert(number, told);
+        if told == Told::Stored && !ledgers.seen.contains_key(&number) {
+            ledgers.missing.insert(number);
+        }
     }
 
     pub(super) fn seen(&self, number: u64) {
-        *self.lock().seen.entry(number).or_default() += 1;
+        let mut ledgers = self.lock();
+        *ledgers.seen.entry(number).or_default() += 1;
+        ledgers.missing.remove(&number);
     }
 
     pub(super) fn was_seen(&self, number: u64) -> bool {
         self.lock().seen.contains_key(&number)
     }
 
-    /// Returns what is stored and was not handled.
-    pub(super) fn missing(&self) -> Vec<u64> {
-        let ledgers = self.lock();
-        let stored = ledgers.told.iter().filter(|(_, told)| **told == Told::Stored);
-        stored.map(|(number, _)| *number).filter(|one| !ledgers.seen.contains_key(one)).collect()
+    /// Returns how many are stored and were not handled.
+    pub(super) fn missing(&self) -> usize {
+        self.lock().missing.len()
     }
 
     /// Judges a run with so many faults: every finding in words, and the figures.

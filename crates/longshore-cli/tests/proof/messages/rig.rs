@@ -10,9 +10,12 @@ use longshore_conformance::rabbitmq::RabbitMqServer;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+/// One broker at a time: it takes a whole core while it starts, and how fast things are back is judged.
+static ONE: Mutex<()> = Mutex::new(());
 
 /// The broker's queue of the tasks that it carries.
 pub(super) const CARRIED: &str = "ls.tasks/mail/ship";
@@ -41,11 +44,13 @@ pub(super) struct Rig {
     over: Arc<AtomicBool>,
     publishers: Vec<JoinHandle<()>>,
     _folder: tempfile::TempDir,
+    _one: MutexGuard<'static, ()>,
 }
 
 impl Rig {
-    /// Starts everything; `store` says where tasks are kept, unless it is the embedded store.
+    /// Starts everything, once the rig before has ended; `store` says where tasks are kept, unless it is the embedded store.
     pub(super) fn start(store: Option<&str>) -> Result<Self, Failed> {
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let broker = RabbitMqServer::start()?;
         let link = Proxy::start(broker.addr())?;
         let account = Arc::new(Account::default());
@@ -82,10 +87,12 @@ impl Rig {
             over: Arc::default(),
             publishers: Vec::new(),
             _folder: folder,
+            _one: one,
         };
-        eventually("the consumer receives", Duration::from_secs(30), || {
+        let ready = eventually("the consumer receives", Duration::from_secs(60), || {
             Ok(rig.is_ready().then_some(()))
-        })?;
+        });
+        ready.map_err(|late| rig.with_state(&late))?;
         Ok(rig)
     }
 
@@ -138,6 +145,18 @@ impl Rig {
         Ok(())
     }
 
+    /// Adds to a failure what the broker and the server say of themselves.
+    pub(super) fn with_state(&self, failure: &Failed) -> Failed {
+        let columns = ["name", "messages_ready", "messages_unacknowledged", "consumers", "state"];
+        let queues = self.broker.control(&[&["-q", "list_queues"], &columns[..]].concat());
+        let queues = queues.unwrap_or_else(|why| why);
+        let server = self.server.as_ref().map(Server::stderr).unwrap_or_default();
+        let (broker, server) = (last_lines(&self.broker.log()), last_lines(&server));
+        let failure = failure.message().unwrap_or_default();
+        format!("the broker:\n{broker}\nthe server:\n{server}\nthe queues:\n{queues}\n{failure}")
+            .into()
+    }
+
     /// Kills the server, and starts it again on its data.
     pub(super) fn kill_server(&mut self) -> Result<(), Failed> {
         if let Some(server) = self.server.take() {
@@ -148,6 +167,12 @@ impl Rig {
         self.server = Some(server);
         Ok(())
     }
+}
+
+/// The end of a log.
+fn last_lines(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(80)..].join("\n")
 }
 
 fn publish(client: &mut Client, account: &Account, number: u64, by: By) -> Option<u64> {

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 const PUBLISHERS: usize = 12;
 const PAUSE: Duration = Duration::from_millis(20);
-/// After the last fault everything has come by then: pauses of the link, of retries and of the outbox.
+/// After the last fault nothing that is still to come waits longer: pauses of the link, of retries and of the outbox.
 const QUIET: Duration = Duration::from_secs(120);
+/// By then everything has come, also on a slow machine.
+const END: Duration = Duration::from_secs(600);
 /// Sorts of faults: each comes at least once.
 const KINDS: usize = 10;
 const LENGTH: Duration = Duration::from_secs(40);
@@ -46,17 +48,14 @@ fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
         faults.push(strike(&mut rig, faults.len(), &mut dice)?);
     }
     rig.enough()?;
-    let quiet = eventually("all that is stored is handled", QUIET, || {
-        Ok(rig.account.missing().is_empty().then_some(()))
-    });
+    let quiet = all_is_handled(&rig);
     // What comes late, or twice, has come by then.
     std::thread::sleep(Duration::from_secs(3));
     let (wrong, figures) = rig.account.judge(faults.len());
     eprintln!("seed {seed}: {figures} {faults:?}");
     if !wrong.is_empty() || quiet.is_err() {
-        let log = rig.server.as_ref().map(crate::server::Server::stderr).unwrap_or_default();
         let shown = wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
-        return Err(format!("seed {seed}: {figures}\n{shown}\n{log}").into());
+        return Err(rig.with_state(&format!("seed {seed}: {figures}\n{shown}").into()));
     }
     eventually("everything is up again", Duration::from_secs(30), || {
         let health = rig.client().get("/health")?;
@@ -90,6 +89,22 @@ fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
         server.stop()?;
     }
     Ok(Completion::Completed)
+}
+
+/// Waits until all that is stored is handled, for as long as something comes.
+fn all_is_handled(rig: &Rig) -> Result<(), Failed> {
+    let began = Instant::now();
+    let (mut least, mut moved) = (usize::MAX, began);
+    eventually("all that is stored is handled", END, || {
+        let missing = rig.account.missing();
+        if missing < least {
+            (least, moved) = (missing, Instant::now());
+        }
+        if moved.elapsed() > QUIET {
+            return Err(format!("{missing} are missing, and nothing comes").into());
+        }
+        Ok((missing == 0).then_some(()))
+    })
 }
 
 /// Does one thing, each of them at least once; says which.
@@ -169,6 +184,8 @@ fn attempt_on_queue(rig: &Rig, what: &str) -> Result<(), Failed> {
     let done = eventually(what, Duration::from_secs(60), || {
         Ok(rig.broker.control(&[what, CARRIED]).map_err(|why| said = why).ok())
     });
-    done.map_err(|late| format!("{}; {said}", late.message().unwrap_or_default()))?;
-    Ok(())
+    done.map(|_| ()).map_err(|late| {
+        let late = late.message().unwrap_or_default();
+        rig.with_state(&format!("{late}; {said}").into())
+    })
 }
