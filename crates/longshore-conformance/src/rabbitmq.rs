@@ -17,6 +17,9 @@ pub const VARIABLE: &str = "LONGSHORE_TEST_RABBITMQ_URL";
 /// How long a start may take.
 const START: Duration = Duration::from_secs(180);
 
+/// How long a stop may take.
+const STOP: Duration = Duration::from_secs(60);
+
 /// A server that was started by a test.
 #[derive(Debug)]
 pub struct RabbitMqServer {
@@ -62,14 +65,21 @@ impl RabbitMqServer {
         }
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Asks it to stop, and waits until it has; what does not stop is killed, and told.
     pub fn stop(&mut self) -> Result<(), String> {
         let Some(process) = &mut self.process else { return Ok(()) };
         let asked = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
         if !asked.is_ok_and(|status| status.success()) {
             return Err("RabbitMQ could not be asked to stop".to_owned());
         }
-        process.wait().map_err(|error| error.to_string())?;
+        let began = Instant::now();
+        while process.try_wait().map_err(|error| error.to_string())?.is_none() {
+            if began.elapsed() > STOP {
+                self.kill();
+                return Err(format!("RabbitMQ has not stopped within {STOP:?}: {}", self.log()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         self.process = None;
         Ok(())
     }

@@ -173,7 +173,10 @@ mod tests {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let handle = runtime.handle().clone();
         drop(runtime);
-        let timed = async { Ok(tokio::time::sleep(Duration::from_secs(60)).await) };
+        let timed = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(())
+        };
         let told = std::thread::spawn(move || handle.block_on(on_the_runtime(timed)));
         told.join().unwrap().unwrap_err();
     }

@@ -176,6 +176,7 @@ impl Link {
             };
             match end {
                 End::Unused => {
+                    gate.rested();
                     self.board.set(self.role, None);
                     live.connection.close().await;
                     was_up = false;

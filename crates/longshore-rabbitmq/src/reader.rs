@@ -18,7 +18,7 @@ use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use longshore_core::broker::{
-    BrokerError, Delivery, Gate, LASTS, Origin, Reconnect, Subscribed, TopicName, Try, header,
+    BrokerError, Delivery, Gate, Origin, Reconnect, Subscribed, TopicName, Try, header,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +31,8 @@ static EPOCHS: AtomicU64 = AtomicU64::new(0);
 const CONSUME: Duration = Duration::from_secs(15);
 /// Between two tries to send on what has not waited long enough.
 const AGAIN: Duration = Duration::from_secs(5);
+/// An attachment that lasted so long was none of a row of failures.
+const LASTED: Duration = Duration::from_secs(5);
 /// So many are handed on at once at most.
 const TOGETHER: usize = 64;
 
@@ -63,13 +65,13 @@ impl Reader {
     pub(crate) async fn run(mut self, refusal: watch::Sender<Option<BrokerError>>) {
         let mut standing = self.office.consume.standing();
         let fresh = || Gate::new(Reconnect::default(), 1);
-        // Of the failures in a row on one connection.
+        // It counts failures in a row on one connection: the next one knows nothing of them.
         let (mut gate, mut connection) = (fresh(), 0);
         while let Some(live) = self.live(&mut standing).await {
             let began = Instant::now();
             let end = self.attach(&live).await;
             self.shelf.clear();
-            if began.elapsed() >= LASTS || live.epoch != connection {
+            if began.elapsed() > LASTED || live.epoch != connection {
                 (gate, connection) = (fresh(), live.epoch);
             }
             let trouble = match end {
@@ -90,9 +92,7 @@ impl Reader {
             if live.connection.is_up() {
                 let Try::After { pause, .. } = gate.next(fastrand::f64()) else { break };
                 gate.failed();
-                if self.ends_within(pause).await {
-                    break;
-                }
+                self.pause(pause, &live, &mut standing).await;
             }
         }
         self.shelf.tell(Subscribed::Ended);
@@ -104,17 +104,24 @@ impl Reader {
         own.max(*self.closing.borrow_and_update())
     }
 
-    async fn ends_within(&mut self, pause: Duration) -> bool {
+    /// Waits before the next try; not longer than its connection lasts, or than one is wanted.
+    async fn pause(
+        &mut self,
+        pause: Duration,
+        live: &Live,
+        standing: &mut watch::Receiver<Standing>,
+    ) {
         let mut own = self.shelf.wish.subscribe();
-        let ended = async {
-            while self.wish() != Wish::End {
+        let over = async {
+            while self.wish() != Wish::End && live.connection.is_up() {
                 tokio::select! {
+                    changed = standing.changed() => if changed.is_err() { return },
                     changed = own.changed() => if changed.is_err() { return },
                     changed = self.closing.changed() => if changed.is_err() { return },
                 }
             }
         };
-        tokio::time::timeout(pause, ended).await.is_ok()
+        let _ = tokio::time::timeout(pause, over).await;
     }
 
     /// Returns a connection once there is one; nothing once there will be none, or none is wanted.

@@ -114,8 +114,6 @@ impl RabbitMq {
         command.args(["-c", script]).arg(&self.register).arg(node.register_port.to_string());
         command.arg(self.programs.join("rabbitmq-server"));
         Self::place(node, &mut command);
-        // Bound, the busiest threads of all nodes would share one core.
-        command.env("RABBITMQ_SCHEDULER_BIND_TYPE", "u");
         command
     }
 

@@ -1,14 +1,15 @@
 //! When a lost connection is tried again, and where.
 //!
 //! [`Gate`] is pure: it says how long to wait and which endpoint is next. [`knock`] is the one loop around it that
-//! every driver uses, on every way out of a connection.
+//! every driver uses, on every way out of a connection; how a connection ended the driver tells with [`Gate::lost`] or
+//! [`Gate::rested`].
 
 use super::BrokerError;
 use super::error::BrokerClass;
 use std::time::Duration;
 
-/// How a connection is tried again: at once, then after 1 s, 2 s, 4 s … 60 s, each with full jitter, without end. One that
-/// was lost within [`LASTS`] counts as a failed try: a server that ends all of them is not stormed.
+/// How a connection is tried again: at once, then after 1 s, 2 s, 4 s … 60 s, each with full jitter, without end. Where
+/// connections are made but do not [last](Gate::LASTS), the second in a row waits as after a failed try, 2 s at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reconnect {
     /// The first pause; each is twice the one before.
@@ -27,9 +28,6 @@ impl Default for Reconnect {
         Self { first: secs(1), cap: secs(60), most: None, unavailable_after: 3 }
     }
 }
-
-/// A connection that lasts so long works.
-pub const LASTS: Duration = Duration::from_secs(5);
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +58,11 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// A connection that was lost sooner has not lasted: whoever takes all of them and ends them is not stormed.
+    pub const LASTS: Duration = Duration::from_secs(5);
+    /// Short connections in a row count for so many failed tries of each endpoint at most: somebody listens.
+    const BRIEF: u32 = 2;
+
     /// Makes a gate for so many endpoints.
     pub fn new(policy: Reconnect, endpoints: usize) -> Self {
         Self { policy, failures: vec![0; endpoints.max(1)], tries: 0, brief: 0, last: None }
@@ -78,8 +81,10 @@ impl Gate {
         let endpoint = self.choose();
         self.last = Some(endpoint);
         // All endpoints once before the first pause: another one may well answer.
-        let rounds =
-            self.tries.max(self.brief) / u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
+        let endpoints = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
+        // The first that does not last is made again at once, as any other.
+        let rounds = self.tries / endpoints;
+        let rounds = rounds.max((self.brief.saturating_sub(1) / endpoints).min(Self::BRIEF));
         if rounds == 0 {
             return Try::After { pause: Duration::ZERO, endpoint };
         }
@@ -116,13 +121,22 @@ impl Gate {
 
     /// The connection that was made last is lost, after so long.
     pub fn lost(&mut self, after: Duration) {
-        if after >= LASTS {
+        if after >= Self::LASTS {
             self.brief = 0;
             return;
         }
         self.brief = self.brief.saturating_add(1);
         // Another endpoint may keep what it takes.
-        self.last = self.last.map(|last| (last + 1) % self.failures.len());
+        if let Some(before) = self.last {
+            let endpoint = (before + 1) % self.failures.len();
+            self.last = Some(endpoint);
+            self.failures[endpoint] = self.brief;
+        }
+    }
+
+    /// The connection that was made last has ended because nobody needed it.
+    pub fn rested(&mut self) {
+        self.brief = 0;
     }
 
     /// Returns whether an endpoint counts as unavailable.
@@ -245,30 +259,49 @@ mod tests {
         assert_eq!(pause(&mut gate).1, 0, "when all fail, all are tried");
     }
 
-    #[test]
-    fn connections_that_do_not_last_are_made_again_ever_later_and_elsewhere() {
-        let mut gate = Gate::new(Reconnect::default(), 1);
-        let mut pauses = Vec::new();
-        for _ in 0..5 {
-            pauses.push(pause(&mut gate).0.as_secs());
-            gate.succeeded();
-            gate.lost(LASTS / 2);
-        }
-        assert_eq!(pauses, [0, 1, 2, 4, 8]);
-        pause(&mut gate);
+    fn brief(gate: &mut Gate) -> (Duration, usize) {
+        let next = pause(gate);
         gate.succeeded();
-        gate.lost(LASTS);
-        assert_eq!(pause(&mut gate).0, Duration::ZERO, "the last one has lasted");
+        gate.lost(Gate::LASTS / 2);
+        next
+    }
 
-        let mut gate = Gate::new(Reconnect::default(), 2);
-        let mut tried = Vec::new();
-        for _ in 0..3 {
-            tried.push(pause(&mut gate));
+    #[test]
+    fn connections_that_do_not_last_are_made_again_after_a_pause() {
+        let ends: [fn(&mut Gate); 2] = [Gate::rested, |gate| gate.lost(Gate::LASTS)];
+        for end in ends {
+            let mut gate = Gate::new(Reconnect::default(), 1);
+            let pauses: Vec<_> = (0..20).map(|_| brief(&mut gate).0.as_secs()).collect();
+            assert_eq!(pauses[..4], [0, 0, 1, 2]);
+            assert!(pauses[4..].iter().all(|pause| *pause == 2), "{pauses:?}");
+            pause(&mut gate);
             gate.succeeded();
-            gate.lost(Duration::ZERO);
+            end(&mut gate);
+            brief(&mut gate);
+            assert_eq!(pause(&mut gate).0, Duration::ZERO);
         }
-        let second = Duration::from_secs(1);
-        assert_eq!(tried, [(Duration::ZERO, 0), (Duration::ZERO, 1), (second, 0)]);
+    }
+
+    #[test]
+    fn connections_that_do_not_last_are_made_elsewhere() {
+        let mut gate = Gate::new(Reconnect::default(), 2);
+        let tried: Vec<_> = (0..5).map(|_| brief(&mut gate)).collect();
+        let pauses: Vec<_> = tried.iter().map(|(pause, _)| pause.as_secs()).collect();
+        assert_eq!(pauses, [0, 0, 0, 1, 1]);
+        let endpoints: Vec<_> = tried.iter().map(|(_, endpoint)| *endpoint).collect();
+        assert_eq!(endpoints, [0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn an_endpoint_that_is_back_is_found_while_another_one_keeps_nothing() {
+        let mut gate = Gate::new(Reconnect::default(), 2);
+        for _ in 0..7 {
+            pause(&mut gate);
+            gate.failed();
+        }
+        assert!(gate.is_unavailable(0));
+        let mut endpoints = (0..9).map(|_| brief(&mut gate).1);
+        assert!(endpoints.any(|endpoint| endpoint == 0));
     }
 
     #[test]

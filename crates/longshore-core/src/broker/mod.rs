@@ -23,7 +23,7 @@ pub use capabilities::{Capabilities, Durability, Pause, Row};
 pub use delivery::{Dead, Delivery, Origin, Settled, Settlement, Settler};
 pub use envelope::{BadHeader, Envelope, Headers, header};
 pub use error::{BrokerClass, BrokerError};
-pub use gate::{Door, Gate, LASTS, Reconnect, Try, knock};
+pub use gate::{Door, Gate, Reconnect, Try, knock};
 pub use link::{LinkReport, LinkState};
 pub use publish::{Outgoing, PublishError, Receipt, To};
 pub use subscription::{Deliveries, Subscribed, Subscription, What};

@@ -108,6 +108,9 @@ pub(crate) async fn a_server_that_ends_every_connection_is_not_stormed() {
     let (broker, group) = (open(&server.url_by(proxy.addr())).await, group("brief"));
     declare(&broker, &group).await;
     let mut received = subscribe(&broker, &group.name, 1).await;
+    // Both links are made.
+    publish(&broker, vec![to_group(&group, "before")]).await;
+    assert_eq!(text(&mut received).await, "before");
     let (began, before) = (Instant::now(), broker.link().reconnects);
     while began.elapsed() < Duration::from_secs(10) {
         if broker.link().state.is_up() {
@@ -115,12 +118,13 @@ pub(crate) async fn a_server_that_ends_every_connection_is_not_stormed() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // There are two links, and a look each second finds somebody listening.
+    // Each of them about once a second; a look finds somebody listening.
     let reconnects = broker.link().reconnects - before;
-    assert!((2..=30).contains(&reconnects), "{reconnects} within 10 s");
+    assert!((4..=50).contains(&reconnects), "{reconnects} within 10 s");
     until(&broker, SOON, LinkState::is_up).await;
     publish(&broker, vec![to_group(&group, "x")]).await;
-    assert_eq!(text(&mut received).await, "x");
+    // Its acknowledgement may have been lost with a connection.
+    while text(&mut received).await == "before" {}
 }
 
 pub(crate) async fn a_blocked_server_says_so_and_hands_out() {

@@ -23,7 +23,7 @@ pub(super) struct Account(Mutex<Ledgers>);
 struct Ledgers {
     told: BTreeMap<u64, Told>,
     seen: BTreeMap<u64, u64>,
-    /// What is stored and was not handled: asked for so often that nobody counts it out.
+    /// What is stored and was not handled. It is kept, as it is asked for a hundred times a second.
     missing: BTreeSet<u64>,
 }
 
@@ -46,8 +46,9 @@ impl Account {
         ledgers.missing.remove(&number);
     }
 
-    pub(super) fn was_seen(&self, number: u64) -> bool {
-        self.lock().seen.contains_key(&number)
+    /// Returns whether one of those from this number on was handled.
+    pub(super) fn was_seen_since(&self, number: u64) -> bool {
+        self.lock().seen.range(number..).next().is_some()
     }
 
     /// Returns how many are stored and were not handled.

@@ -45,7 +45,8 @@ fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
     let mut faults = Vec::new();
     while began.elapsed() < LENGTH || faults.len() < KINDS {
         std::thread::sleep(Duration::from_millis(dice.u64(1_000..3_000)));
-        faults.push(strike(&mut rig, faults.len(), &mut dice)?);
+        let fault = strike(&mut rig, faults.len(), &mut dice);
+        faults.push(fault.map_err(|why| rig.with_state(&why))?);
     }
     rig.enough()?;
     let quiet = all_is_handled(&rig);
@@ -55,29 +56,23 @@ fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
     eprintln!("seed {seed}: {figures} {faults:?}");
     if !wrong.is_empty() || quiet.is_err() {
         let shown = wrong.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
-        return Err(rig.with_state(&format!("seed {seed}: {figures}\n{shown}").into()));
+        let why = quiet.err().and_then(|late| late.message().map(str::to_owned));
+        let why = why.unwrap_or_default();
+        return Err(rig.with_state(&format!("seed {seed}: {figures}\n{shown}\n{why}").into()));
     }
-    eventually("everything is up again", Duration::from_secs(30), || {
+    let up = eventually("everything is up again", Duration::from_secs(30), || {
         let health = rig.client().get("/health")?;
         let text = String::from_utf8_lossy(&health.body).into_owned();
         Ok(text.starts_with(r#"{"status":"UP""#).then_some(()))
-    })?;
-    let mut left = String::new();
+    });
+    up.map_err(|late| rig.with_state(&late))?;
     let empty = eventually("the queue is empty", Duration::from_secs(30), || {
-        left = rig.broker.control(&[
-            "-q",
-            "list_queues",
-            "name",
-            "messages_ready",
-            "messages_unacknowledged",
-            "consumers",
-            "messages",
-        ])?;
+        let left = rig.broker.control(&["-q", "list_queues", "name", "messages"])?;
         let is_ours = |line: &&str| line.starts_with("shipping") || line.starts_with(CARRIED);
         let mut ours = left.lines().filter(is_ours);
         Ok(ours.all(|line| line.ends_with("\t0")).then_some(()))
     });
-    empty.map_err(|why| format!("{}\n{left}", why.message().unwrap_or_default()))?;
+    empty.map_err(|late| rig.with_state(&late))?;
     // Every task that was taken in has succeeded, whatever became of its answer.
     let mail = rig.client().get("/v1/queues/mail")?.data();
     let unfinished =
@@ -93,8 +88,7 @@ fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
 
 /// Waits until all that is stored is handled, for as long as something comes.
 fn all_is_handled(rig: &Rig) -> Result<(), Failed> {
-    let began = Instant::now();
-    let (mut least, mut moved) = (usize::MAX, began);
+    let (mut least, mut moved) = (usize::MAX, Instant::now());
     eventually("all that is stored is handled", END, || {
         let missing = rig.account.missing();
         if missing < least {
@@ -184,8 +178,6 @@ fn attempt_on_queue(rig: &Rig, what: &str) -> Result<(), Failed> {
     let done = eventually(what, Duration::from_secs(60), || {
         Ok(rig.broker.control(&[what, CARRIED]).map_err(|why| said = why).ok())
     });
-    done.map(|_| ()).map_err(|late| {
-        let late = late.message().unwrap_or_default();
-        rig.with_state(&format!("{late}; {said}").into())
-    })
+    done.map(|_| ())
+        .map_err(|late| format!("{}; {said}", late.message().unwrap_or_default()).into())
 }
