@@ -112,8 +112,12 @@ impl Reader {
         standing: &mut watch::Receiver<Standing>,
     ) {
         let mut own = self.shelf.wish.subscribe();
+        let lasts = |standing: &Standing| match standing {
+            Standing::Up(up) => up.epoch == live.epoch && up.connection.is_up(),
+            _ => false,
+        };
         let over = async {
-            while self.wish() != Wish::End && live.connection.is_up() {
+            while self.wish() != Wish::End && lasts(&standing.borrow_and_update()) {
                 tokio::select! {
                     changed = standing.changed() => if changed.is_err() { return },
                     changed = own.changed() => if changed.is_err() { return },

@@ -9,7 +9,8 @@ use super::error::BrokerClass;
 use std::time::Duration;
 
 /// How a connection is tried again: at once, then after 1 s, 2 s, 4 s … 60 s, each with full jitter, without end. Where
-/// connections are made but do not [last](Gate::LASTS), the second in a row waits as after a failed try, 2 s at most.
+/// connections are made but do not [last](Gate::LASTS), each but the first of every endpoint waits as after one or two tries
+/// that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reconnect {
     /// The first pause; each is twice the one before.
@@ -18,7 +19,7 @@ pub struct Reconnect {
     pub cap: Duration,
     /// Gives up after so many tries in a row; nothing: never.
     pub most: Option<u32>,
-    /// An endpoint that has failed so often in a row is passed over while another one has not.
+    /// An endpoint that has failed so often in a row, or kept no connection, is passed over while another one has not.
     pub unavailable_after: u32,
 }
 
@@ -52,8 +53,8 @@ pub struct Gate {
     failures: Vec<u32>,
     /// Failures in a row.
     tries: u32,
-    /// Connections in a row that did not last.
-    brief: u32,
+    /// Connections that did not last since one did, by endpoint.
+    brief: Vec<u32>,
     last: Option<usize>,
 }
 
@@ -65,7 +66,8 @@ impl Gate {
 
     /// Makes a gate for so many endpoints.
     pub fn new(policy: Reconnect, endpoints: usize) -> Self {
-        Self { policy, failures: vec![0; endpoints.max(1)], tries: 0, brief: 0, last: None }
+        let none = vec![0; endpoints.max(1)];
+        Self { policy, failures: none.clone(), tries: 0, brief: none, last: None }
     }
 
     /// Returns how many tries have failed in a row.
@@ -83,8 +85,8 @@ impl Gate {
         // All endpoints once before the first pause: another one may well answer.
         let endpoints = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
         // The first that does not last is made again at once, as any other.
-        let rounds = self.tries / endpoints;
-        let rounds = rounds.max((self.brief.saturating_sub(1) / endpoints).min(Self::BRIEF));
+        let brief = self.brief.iter().sum::<u32>().saturating_sub(1) / endpoints;
+        let rounds = (self.tries / endpoints).max(brief.min(Self::BRIEF));
         if rounds == 0 {
             return Try::After { pause: Duration::ZERO, endpoint };
         }
@@ -98,7 +100,7 @@ impl Gate {
         let count = self.failures.len();
         let start = self.last.map_or(0, |last| (last + 1) % count);
         let order = || (0..count).map(|step| (start + step) % count);
-        let is_available = |at: &usize| self.failures[*at] < self.policy.unavailable_after;
+        let is_available = |at: &usize| !self.is_unavailable(*at);
         order().find(is_available).unwrap_or(start)
     }
 
@@ -122,26 +124,27 @@ impl Gate {
     /// The connection that was made last is lost, after so long.
     pub fn lost(&mut self, after: Duration) {
         if after >= Self::LASTS {
-            self.brief = 0;
-            return;
+            return self.rested();
         }
-        self.brief = self.brief.saturating_add(1);
         // Another endpoint may keep what it takes.
         if let Some(before) = self.last {
             let endpoint = (before + 1) % self.failures.len();
             self.last = Some(endpoint);
-            self.failures[endpoint] = self.brief;
+            self.brief[endpoint] = self.brief[endpoint].saturating_add(1);
         }
     }
 
     /// The connection that was made last has ended because nobody needed it.
     pub fn rested(&mut self) {
-        self.brief = 0;
+        self.brief.fill(0);
     }
 
     /// Returns whether an endpoint counts as unavailable.
     pub fn is_unavailable(&self, endpoint: usize) -> bool {
-        self.failures.get(endpoint).is_some_and(|count| *count >= self.policy.unavailable_after)
+        let most = self.policy.unavailable_after;
+        [&self.failures, &self.brief]
+            .iter()
+            .any(|counts| counts.get(endpoint).is_some_and(|count| *count >= most))
     }
 }
 

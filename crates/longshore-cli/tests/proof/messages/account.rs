@@ -46,9 +46,11 @@ impl Account {
         ledgers.missing.remove(&number);
     }
 
-    /// Returns whether one of those from this number on was handled.
-    pub(super) fn was_seen_since(&self, number: u64) -> bool {
-        self.lock().seen.range(number..).next().is_some()
+    /// Returns whether one of those from this number on was stored and handled.
+    pub(super) fn was_handled_since(&self, number: u64) -> bool {
+        let ledgers = self.lock();
+        let mut since = ledgers.told.range(number..);
+        since.any(|(one, told)| *told == Told::Stored && ledgers.seen.contains_key(one))
     }
 
     /// Returns how many are stored and were not handled.

@@ -25,12 +25,13 @@ pub(crate) fn twenty_bounces_need_no_hand() -> Result<Completion, Failed> {
     let (wrong, figures) = rig.account.judge(20);
     eprintln!("consuming again after {longest:.1?} at most; {figures}");
     if !wrong.is_empty() || rest.is_err() {
-        return Err(rig.with_state(&format!("{figures}\n{wrong:?}").into()));
+        let rest = rest.err().and_then(|late| late.message().map(str::to_owned));
+        return Err(rig.with_state(&format!("{figures}\n{wrong:?} {rest:?}").into()));
     }
     Ok(Completion::Completed)
 }
 
-/// Ends the broker, killed and stopped in turn; returns how long it took at most until something new was consumed.
+/// Ends the broker, killed and stopped in turn; returns how long it took at most until something new was stored and consumed.
 fn bounce(rig: &mut Rig) -> Result<Duration, Failed> {
     let mut longest = Duration::ZERO;
     for bounce in 0..TIMES {
@@ -42,7 +43,7 @@ fn bounce(rig: &mut Rig) -> Result<Duration, Failed> {
         rig.broker.restart()?;
         let back = Instant::now();
         let (first, mut published) = (rig.publish(), Instant::now());
-        while !rig.account.was_seen_since(first) {
+        while !rig.account.was_handled_since(first) {
             let elapsed = back.elapsed();
             if elapsed > BACK {
                 let (_, figures) = rig.account.judge(1);

@@ -143,8 +143,9 @@ impl Rig {
     /// Ends the load, and waits for what is being published.
     pub(super) fn enough(&mut self) -> Result<(), Failed> {
         self.over.store(true, Ordering::Relaxed);
-        for publisher in self.publishers.drain(..) {
-            publisher.join().map_err(|_| "a publisher panicked")?;
+        let ended: Vec<_> = self.publishers.drain(..).map(JoinHandle::join).collect();
+        if ended.iter().any(Result::is_err) {
+            return Err("a publisher panicked".into());
         }
         Ok(())
     }
