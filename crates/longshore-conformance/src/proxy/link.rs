@@ -41,6 +41,15 @@ impl Heard {
         }
     }
 
+    /// Returns once what is on its way passes: never on a connection that is to end instead.
+    async fn passes(&mut self, way: Way) -> Result<Fault, Over> {
+        let fault = self.open(way).await?;
+        if fault.ends() {
+            std::future::pending::<()>().await;
+        }
+        Ok(fault)
+    }
+
     /// Returns once the target may be reached, and with what fault; nothing if the proxy is gone.
     pub(super) async fn reached(&mut self) -> Option<Fault> {
         self.open(Way::There).await.ok()
@@ -98,7 +107,7 @@ async fn forward(
     let mut passed = 0;
     let mut before = Fault::None;
     loop {
-        let fault = heard.open(way).await?;
+        let fault = heard.passes(way).await?;
         if fault != before {
             (before, passed) = (fault, 0);
         }
@@ -112,11 +121,14 @@ async fn forward(
             read = from.read(&mut buffer[..fault.piece()]) => read?,
         };
         // A close does not get through a black hole either.
-        heard.open(way).await?;
+        heard.passes(way).await?;
         if read == 0 {
             return to.shutdown().await;
         }
-        tokio::time::sleep(fault.pause(read)).await;
+        let pause = fault.pause(read);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         let mut piece = &buffer[..read];
         if let (Fault::Truncate(after), Way::Back) = (fault, way) {
             piece = &piece[..read.min(after - passed)];
