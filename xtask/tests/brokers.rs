@@ -196,7 +196,7 @@ mod brokers {
         std::fs::write(yard.postgres().join("instance.json"), note).unwrap();
 
         let path = std::env::var("PATH").unwrap();
-        for args in [&["up"][..], &["down", "--purge"]] {
+        for args in [&["up", "postgres"][..], &["down", "--purge", "postgres"]] {
             let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
                 .arg("brokers")
                 .args(args)
@@ -222,7 +222,7 @@ mod brokers {
         yard.up();
         yard.must("down");
         std::fs::write(yard.postgres().join("data/PG_VERSION"), "8\n").unwrap();
-        let output = yard.call("up");
+        let output = yard.call("up postgres");
         assert!(!output.status.success());
         let told = String::from_utf8(output.stderr).unwrap();
         for part in ["did not start", "FATAL", "brokers down --purge postgres"] {

@@ -14,7 +14,7 @@ use std::time::Duration;
 const VARIABLE: &str = "LONGSHORE_BROKERS_DIR";
 
 /// How long a server may take until it can be used.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 /// What is to be done, and with which engines.
 pub(crate) struct Action {

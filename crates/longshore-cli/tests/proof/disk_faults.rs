@@ -39,7 +39,7 @@ fn a_failed_sync_is_final(shim: &Path, file: &str, nth: &str) -> Result<(), Fail
         .env("POWERCUT_FAIL_MATCH", file)
         .env("POWERCUT_FAIL_FSYNC", nth);
     let mut server = broken.start()?;
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !server.has_ended()? && Instant::now() < deadline {
         let load = Load::start(server.addr, &ledger, 3, Duration::from_millis(5), 3);
         let _ = server.wait(Duration::from_millis(700));

@@ -53,7 +53,7 @@ fn step(point: &str, action: &str) -> Result<(), Failed> {
         .clone()
         .env("LONGSHORE_LOG", "debug")
         .env("LONGSHORE_FAILPOINT", format!("{point}={action}@{}", nth(point)));
-    let seen = under_fire(&armed, &ledger, point.starts_with(AT_REST))?;
+    let seen = under_fire(&armed, &ledger, point, action)?;
     ledger.fault(point);
     let hit = match action {
         "kill" => seen.status.signal() == Some(ABORTED),
@@ -71,7 +71,12 @@ fn step(point: &str, action: &str) -> Result<(), Failed> {
 /// In the thick of it, where there is one.
 fn nth(point: &str) -> u32 {
     let once = ["boot.", "checkpoint.", "stop."].iter().any(|prefix| point.starts_with(prefix));
-    if once { 1 } else { 5 }
+    match point {
+        // Once a second, and only where something becomes due.
+        "store.upkeep_applied" => 2,
+        _ if once => 1,
+        _ => 5,
+    }
 }
 
 /// A fault of the recorder itself costs nobody anything: what it had in hand is recorded all the same, by
@@ -105,24 +110,44 @@ struct Seen {
     refused: bool,
 }
 
-/// Starts the armed server, loads it until it dies, and asks it to stop if it does not.
-fn under_fire(armed: &Launch, ledger: &Arc<Ledger>, at_rest: bool) -> Result<Seen, Failed> {
+/// Starts the armed server, loads it until it dies, or the fault has left a trace, and asks it to stop if it does not.
+fn under_fire(
+    armed: &Launch,
+    ledger: &Arc<Ledger>,
+    point: &str,
+    action: &str,
+) -> Result<Seen, Failed> {
+    let at_rest = point.starts_with(AT_REST);
     let before = ledger.entries().len();
     let mut server = match armed.try_start()? {
         Ok(server) => server,
         Err(not) => return Ok(Seen { status: not.status, stderr: not.stderr, refused: false }),
     };
     let load = Load::start(server.addr, ledger, 2, Duration::from_millis(5), 2);
+    let was_refused = || {
+        let late = ledger.entries().split_off(before);
+        late.iter().any(|entry| matches!(entry.told, Told::Broken(_)))
+    };
     let busy = Duration::from_millis(if at_rest { 300 } else { 1_500 });
     let mut died = dies_within(&mut server, busy)?;
     if at_rest {
         load.stop();
-        died = died || dies_within(&mut server, Duration::from_secs(4))?;
+        // A delay leaves no trace.
+        let rest = Duration::from_secs(if action == "delay" { 4 } else { 20 });
+        let until = Instant::now() + rest;
+        while !died && Instant::now() < until && !server.stderr().contains(point) {
+            died = dies_within(&mut server, Duration::from_millis(100))?;
+        }
         if !died {
             server.signal(Signal::TERM)?;
         }
     } else {
-        // Stopped while it is busy.
+        // Stopped while it is busy; a slow machine comes to the point later.
+        let until = Instant::now() + Duration::from_secs(if action == "delay" { 0 } else { 15 });
+        while !died && Instant::now() < until && !server.stderr().contains(point) && !was_refused()
+        {
+            died = dies_within(&mut server, Duration::from_millis(100))?;
+        }
         if !died {
             server.signal(Signal::TERM)?;
         }
@@ -130,9 +155,7 @@ fn under_fire(armed: &Launch, ledger: &Arc<Ledger>, at_rest: bool) -> Result<See
         load.stop();
     }
     let status = server.wait(Duration::from_secs(40))?;
-    let late = ledger.entries().split_off(before);
-    let refused = late.iter().any(|entry| matches!(entry.told, Told::Broken(_)));
-    Ok(Seen { status, stderr: server.stderr(), refused })
+    Ok(Seen { status, stderr: server.stderr(), refused: was_refused() })
 }
 
 fn dies_within(server: &mut Server, how_long: Duration) -> Result<bool, Failed> {

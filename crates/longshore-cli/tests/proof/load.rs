@@ -4,6 +4,8 @@
 use crate::client::{Answer, Client};
 use crate::ledger::{Act, Entry, Known, Ledger, Told};
 use crate::mix::{Next, any_task};
+use crate::observe::BUSY;
+use crate::server::eventually;
 use fastrand::Rng;
 use libtest_mimic::Failed;
 use longshore_conformance::accounting::Wanted;
@@ -28,6 +30,8 @@ pub(crate) type Step = fn(&mut Client, &Ledger, &mut Rng) -> Option<()>;
 /// Where tasks are.
 pub(crate) const TASKS: &str = "/v1/tasks";
 
+/// A busy store is asked again for so long.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client that knows other servers waits for an answer, and before it asks the next one at most.
 const ROAMING: Duration = Duration::from_secs(4);
 const ROAMING_PAUSE: Duration = Duration::from_millis(500);
@@ -227,7 +231,16 @@ pub(crate) fn resolve(client: &mut Client, ledger: &Ledger) -> Result<usize, Fai
         .collect();
     for entry in unknown.values() {
         let Entry { key, path, body, lane, .. } = (*entry).clone();
-        let answer = ask(client, ledger, Request { key, path, body, lane })?;
+        let answer = eventually("it is answered", PATIENCE, || {
+            let request = Request {
+                key: key.clone(),
+                path: path.clone(),
+                body: body.clone(),
+                lane: lane.clone(),
+            };
+            let answer = ask(client, ledger, request)?;
+            Ok((answer.status != BUSY).then_some(answer))
+        })?;
         if told(&answer) != Told::Accepted {
             return Err(format!("{} was answered {}", entry.key, answer.text()).into());
         }

@@ -10,6 +10,10 @@ use std::time::Duration;
 /// The states in which a task stays.
 const ENDED: [&str; 4] = ["success", "failed", "cancelled", "expired"];
 
+/// A store that is busy for long answers with this, and that one is to come again.
+pub(crate) const BUSY: u16 = 503;
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Every task there is, by id, as the list shows it.
 pub(crate) type Tasks = BTreeMap<String, Value>;
 
@@ -18,11 +22,7 @@ pub(crate) fn tasks(client: &mut Client) -> Result<Tasks, Failed> {
     let mut tasks = Tasks::new();
     let mut cursor = String::new();
     loop {
-        let answer = client.get(&format!("/v1/tasks?limit=1000{cursor}"))?;
-        if answer.status != 200 {
-            return Err(format!("the list was answered {}", answer.text()).into());
-        }
-        let data = answer.data();
+        let data = listed(client, &format!("/v1/tasks?limit=1000{cursor}"))?;
         for task in data["items"].as_array().ok_or("a list without items")? {
             let id = task["id"].as_str().ok_or("a task without id")?.to_owned();
             if tasks.insert(id.clone(), task.clone()).is_some() {
@@ -36,11 +36,23 @@ pub(crate) fn tasks(client: &mut Client) -> Result<Tasks, Failed> {
     }
 }
 
+/// Asks for a page of the list; once more while the store says that it takes too long just now.
+fn listed(client: &mut Client, path: &str) -> Result<Value, Failed> {
+    let answer = eventually("the list is answered", PATIENCE, || {
+        let answer = client.get(path)?;
+        Ok((answer.status != BUSY).then_some(answer))
+    })?;
+    if answer.status != 200 {
+        return Err(format!("the list was answered {}", answer.text()).into());
+    }
+    Ok(answer.data())
+}
+
 /// Waits until every task has ended, and reads them all.
 pub(crate) fn quiet(client: &mut Client, at_most: Duration) -> Result<Tasks, Failed> {
     for status in ["scheduled", "pending", "running", "retrying"] {
         eventually(&format!("no task is {status}"), at_most, || {
-            let data = client.get(&format!("/v1/tasks?limit=1&status={status}"))?.data();
+            let data = listed(client, &format!("/v1/tasks?limit=1&status={status}"))?;
             let items = data["items"].as_array().ok_or("a list without items")?;
             Ok(items.is_empty().then_some(()))
         })?;

@@ -17,11 +17,14 @@ pub(crate) fn sigterm_lets_running_work_end_and_keeps_the_rest() -> Result<(), F
     let ledger = Ledger::new(None);
     let effects = Effects::collect(folder.path(), &ledger)?;
     let launch = Launch::new(data(&folder)).env("LONGSHORE_EFFECTS", &effects.socket);
-    let mut server = launch.start()?;
-    let mut client = server.client();
+    // All are there before the first one runs.
+    let taker = launch.clone().accept_only().start()?;
+    let mut client = taker.client();
     for _ in 0..SLOTS + 20 {
-        submit(&mut client, &ledger, json!({"kind": "demo.work", "payload": {"sleep": "2s"}}));
+        submit(&mut client, &ledger, json!({"kind": "demo.work", "payload": {"sleep": "5s"}}));
     }
+    taker.stop()?;
+    let mut server = launch.start()?;
     let starts = || effects.all().iter().filter(|effect| effect.is_start()).count();
     eventually("every slot is taken", Duration::from_secs(10), || {
         Ok((starts() >= SLOTS).then_some(()))
@@ -29,7 +32,7 @@ pub(crate) fn sigterm_lets_running_work_end_and_keeps_the_rest() -> Result<(), F
 
     let asked = Instant::now();
     server.signal(Signal::TERM)?;
-    let status = server.wait(Duration::from_secs(10))?;
+    let status = server.wait(Duration::from_secs(30))?;
     let took = asked.elapsed();
     if !status.success() {
         return Err(format!("{status} after SIGTERM\n{}", server.stderr()).into());
@@ -42,7 +45,7 @@ pub(crate) fn sigterm_lets_running_work_end_and_keeps_the_rest() -> Result<(), F
     eprintln!("drained {SLOTS} running tasks in {took:?}");
 
     let server = launch.start()?;
-    let all = quiet(&mut server.client(), Duration::from_secs(20))?;
+    let all = quiet(&mut server.client(), Duration::from_secs(60))?;
     for (id, task) in &all {
         let uncharged = task["attempt"] == 1 && task["crashes"] == 0;
         if task["status"] != "success" || !uncharged || effects.starts_of(id) != 1 {

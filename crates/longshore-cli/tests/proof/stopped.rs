@@ -16,11 +16,11 @@ pub(crate) fn for_a_minute_and_nothing_is_run_again() -> Result<(), Failed> {
     let launch = Launch::new(data(&folder)).env("LONGSHORE_EFFECTS", &effects.socket);
     let server = launch.start()?;
     let mut client = server.client();
-    let work = json!({"kind": "demo.work", "payload": {"sleep": "8s"}, "timeout": "15s"});
+    let work = json!({"kind": "demo.work", "payload": {"sleep": "20s"}, "timeout": "40s"});
     for _ in 0..8 {
         submit(&mut client, &ledger, work.clone());
     }
-    eventually("all are begun", Duration::from_secs(5), || {
+    eventually("all are begun", Duration::from_secs(15), || {
         Ok((effects.all().len() == 8).then_some(()))
     })?;
     server.signal(Signal::STOP)?;
@@ -28,7 +28,7 @@ pub(crate) fn for_a_minute_and_nothing_is_run_again() -> Result<(), Failed> {
     std::thread::sleep(Duration::from_secs(60));
     server.signal(Signal::CONT)?;
 
-    let all = quiet(&mut server.client(), Duration::from_secs(30))?;
+    let all = quiet(&mut server.client(), Duration::from_secs(60))?;
     for (id, task) in &all {
         if task["status"] != "success" || effects.starts_of(id) != 1 {
             return Err(format!("begun {} times: {task}", effects.starts_of(id)).into());

@@ -151,7 +151,7 @@ fn tried(line: &str, instead: &str, cases: &[&str]) -> Result<crate::check::Said
     let folder = folder()?;
     let file = folder.path().join("worker.py");
     std::fs::write(&file, good.replace(line, instead))?;
-    let mut args = vec!["--start", "20s", "--patience", "3s"];
+    let mut args = vec!["--start", "20s", "--patience", "8s"];
     args.extend(cases.iter().flat_map(|case| ["--case", case]));
     let file = shown(&file);
     check(&[&args[..], &["--pull", "python3", &file]].concat())

@@ -8,11 +8,12 @@ use libtest_mimic::{Completion, Failed};
 use longshore_conformance::proxy::{Fault, Proxy, Way};
 use rustix::process::Signal;
 use serde_json::Value;
+use std::time::Duration;
 
 /// What a process says that has got such an answer.
 const LATE: &str = "a task came so late";
 /// A signal has to come within 100 ms: so often that is tried.
-const TRIES: usize = 5;
+const TRIES: usize = 20;
 
 pub(crate) fn a_server_stopped_in_a_claim_does_not_begin_it_late() -> Result<Completion, Failed> {
     let url = match store_of("late") {
@@ -54,6 +55,8 @@ fn stopped_in_a_claim(
             Ok((status(&mut client, &id)? != "pending").then_some(()))
         })?;
         claimer.signal(Signal::STOP)?;
+        // What it had written down before is read by then.
+        std::thread::sleep(Duration::from_millis(200));
         if status(&mut client, &id)? == "running" && it.effects.starts_of(&id) == 0 {
             return Ok((claimer, id));
         }

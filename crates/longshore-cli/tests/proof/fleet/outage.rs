@@ -14,7 +14,8 @@ const LENGTH: &str = "LONGSHORE_OUTAGE";
 /// What was under way has failed by then, and nobody does anything but wait.
 const SETTLED: Duration = Duration::from_secs(15);
 /// A process that waits uses less than this share of a processor, in an unoptimised build.
-const SHARE: f64 = 0.05;
+/// One that tries again and again without a pause uses most of one.
+const SHARE: f64 = 0.25;
 /// It holds so much more memory at the end than when it had settled, at most.
 const GROWTH: u64 = 4 << 20;
 /// Each of them begins work so soon after the database is back.
@@ -94,7 +95,7 @@ fn works(it: &Witnesses, all: &[Server], within: Duration) -> Result<(), Failed>
     let mut client = all[0].client();
     let mut ids = Vec::new();
     eventually("each of them begins something", within, || {
-        let work = json!({"kind": "demo.work", "payload": {"sleep": "1s"}});
+        let work = json!({"kind": "demo.work", "payload": {"sleep": "3s"}});
         let answer = submit(&mut client, &it.ledger, work);
         if let Some(answer) = answer.filter(|answer| answer.status / 100 == 2) {
             ids.extend(answer.data()["id"].as_str().map(str::to_owned));

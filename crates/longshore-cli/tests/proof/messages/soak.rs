@@ -60,14 +60,17 @@ fn under_faults(store: Option<&str>) -> Result<Completion, Failed> {
         let why = why.unwrap_or_default();
         return Err(rig.with_state(&format!("seed {seed}: {figures}\n{shown}\n{why}").into()));
     }
-    let up = eventually("everything is up again", Duration::from_secs(30), || {
+    let up = eventually("everything is up again", QUIET, || {
         let health = rig.client().get("/health")?;
         let text = String::from_utf8_lossy(&health.body).into_owned();
         Ok(text.starts_with(r#"{"status":"UP""#).then_some(()))
     });
     up.map_err(|late| rig.with_state(&late))?;
-    let empty = eventually("the queue is empty", Duration::from_secs(30), || {
-        let left = rig.broker.control(&["-q", "list_queues", "name", "messages"])?;
+    let empty = eventually("the queue is empty", QUIET, || {
+        // The tool itself may take too long on a busy machine.
+        let Ok(left) = rig.broker.control(&["-q", "list_queues", "name", "messages"]) else {
+            return Ok(None);
+        };
         let is_ours = |line: &&str| line.starts_with("shipping") || line.starts_with(CARRIED);
         let mut ours = left.lines().filter(is_ours);
         Ok(ours.all(|line| line.ends_with("\t0")).then_some(()))
