@@ -5,7 +5,9 @@ use longshore_core::{KindName, NewTask, QueueName, State, TenantName, Valid};
 use longshore_embedded::{EmbeddedStore, Options};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const BATCHES: usize = 6;
+const BATCHES: usize = 24;
+/// How often somebody is served meanwhile at least; of a busy machine's threads one may be late.
+const SERVED: usize = 3;
 
 fn task() -> Valid<NewTask> {
     Valid::vouch(NewTask::new(KindName::new("job").expect("a name")))
@@ -38,7 +40,7 @@ async fn others_are_served_between_the_batches_of_a_purge() {
     let (purged, accepted) = tokio::join!(purge, others);
     // The first may have come in before the first batch.
     assert!(purged as usize - count <= 1, "{purged}");
-    assert!(accepted.len() >= BATCHES / 2 - 1, "served {} times", accepted.len());
+    assert!(accepted.len() >= SERVED, "served {} times", accepted.len());
     for id in &accepted[1..] {
         let task = store.get(TenantName::default(), *id).await.expect("get answers");
         assert_eq!(task.map(|task| task.state), Some(State::Pending));

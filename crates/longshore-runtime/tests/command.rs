@@ -84,7 +84,8 @@ async fn out_of_time_it_is_told_to_stop() -> Result<(), Failed> {
     let spec =
         CommandSpec { cwd: Some(folder.0.clone()), ..CommandSpec::new(["sh", "-c", script]) };
     let house = House::of(spec);
-    let wish = Submission { timeout: Some(Span(Duration::from_secs(1))), ..work("null") };
+    // Enough for it to be started, and to set its trap, beside all the others.
+    let wish = Submission { timeout: Some(Span(Duration::from_secs(5))), ..work("null") };
     let id = house.engine.intake().submit(wish).await?.id;
     let task = house.ended(id).await;
     assert_eq!(task.error.ok_or("no error")?.class, FaultClass::Timeout);

@@ -20,7 +20,7 @@ struct House {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl House {
-    /// An engine with one kind, `work`, three attempts without pauses, half a second each.
+    /// An engine with one kind, `work`, three attempts without pauses, each longer than anything here takes.
     fn with<F, Args>(function: F) -> Self
     where
         F: handler::HandlerFn<Args>,
@@ -29,7 +29,7 @@ impl House {
         let handler = boxed(function, &States::default()).expect("no state is named");
         let kind = Kind {
             retry: RetryPolicy::immediate().max_attempts(3),
-            timeout: Span(Duration::from_millis(500)),
+            timeout: Span(PATIENCE),
             ..Kind::new(KindName::new("work").expect("a name"), handler)
         };
         Self::of(kind)

@@ -10,6 +10,7 @@ use longshore_runtime::handler::{Cx, HandlerError, HandlerFn, States, boxed};
 use longshore_runtime::{Engine, Kind, Options, Registry};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// Far above what anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -145,16 +146,22 @@ async fn nothing_is_fetched_while_handlers_block_all_threads() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_is_shown_while_the_handler_runs_and_its_last_word_is_kept() {
-    async fn steps(cx: Cx) {
-        cx.progress(serde_json::json!({"done": 1})).expect("small");
-        tokio::time::sleep(Duration::from_millis(800)).await;
-        cx.progress("almost").expect("small");
-    }
+    let seen = Arc::new(Notify::new());
+    let goes_on = seen.clone();
+    let steps = move |cx: Cx| {
+        let goes_on = goes_on.clone();
+        async move {
+            cx.progress(serde_json::json!({"done": 1})).expect("small");
+            goes_on.notified().await;
+            cx.progress("almost").expect("small");
+        }
+    };
     let engine = engine(registry([kind("steps", steps)]), 1);
     let long = |task: &mut NewTask| task.timeout = Span(Duration::from_secs(60));
     let id = submit(&engine, "steps", long).await;
     let first = Some(Payload::from_json(r#"{"done":1}"#));
     until(|| async { read(&engine, id).await.progress == first }).await;
+    seen.notify_one();
     assert_eq!(ended(&engine, id).await.progress, Some(Payload::from_json("\"almost\"")));
 }
 

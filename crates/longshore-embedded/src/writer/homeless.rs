@@ -9,10 +9,18 @@ const SOON: Duration = Duration::from_millis(10);
 const TRIES: u32 = 10;
 
 /// Those of the round that is under way, and those that could not be given back yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Homeless {
     now: Vec<Task>,
     later: Vec<Task>,
+    /// The pause after a first failure.
+    soon: Duration,
+}
+
+impl Default for Homeless {
+    fn default() -> Self {
+        Self::with_pause(SOON)
+    }
 }
 
 #[derive(Debug)]
@@ -25,6 +33,11 @@ struct Task {
 }
 
 impl Homeless {
+    /// Makes one that pauses so long after a first failure.
+    pub(super) fn with_pause(soon: Duration) -> Self {
+        Self { now: Vec::new(), later: Vec::new(), soon }
+    }
+
     /// Takes in what nobody holds.
     pub(super) fn take(&mut self, leases: impl IntoIterator<Item = LeaseRef>) {
         let due = Instant::now();
@@ -34,7 +47,7 @@ impl Homeless {
     /// How long the next one can wait, if there is any.
     pub(super) fn patience(&self) -> Option<Duration> {
         if !self.now.is_empty() {
-            return Some(SOON);
+            return Some(self.soon);
         }
         let due = self.later.iter().map(|task| task.due).min();
         due.map(|due| due.saturating_duration_since(Instant::now()))
@@ -67,7 +80,7 @@ impl Homeless {
         tracing::warn!(%why, "what nobody waits for cannot be given back yet");
         let mut stuck = self.now.remove(place);
         self.later.append(&mut self.now);
-        stuck.due = Instant::now() + SOON * 2_u32.pow(stuck.tries);
+        stuck.due = Instant::now() + self.soon * 2_u32.pow(stuck.tries);
         stuck.tries += 1;
         if stuck.tries < TRIES { self.later.push(stuck) } else { stuck.lose() }
     }
@@ -96,6 +109,8 @@ mod tests {
     use longshore_core::task::Seq;
     use longshore_core::{TaskId, Token};
 
+    const AN_HOUR: Duration = Duration::from_secs(3_600);
+
     fn lease(number: i64) -> LeaseRef {
         LeaseRef {
             id: TaskId(uuid::Uuid::from_u128(1)),
@@ -106,14 +121,14 @@ mod tests {
 
     #[test]
     fn the_others_are_tried_without_the_one_that_is_stuck() {
-        let mut homeless = Homeless::default();
+        let mut homeless = Homeless::with_pause(AN_HOUR);
         homeless.take([lease(1), lease(2), lease(3)]);
         homeless.put_off(1, "stuck");
         assert!(homeless.is_empty());
         homeless.retry_due();
         assert_eq!(homeless.leases().collect::<Vec<_>>(), [lease(1), lease(3)]);
         homeless.given_back();
-        assert!(homeless.patience().is_some_and(|patience| patience <= SOON));
+        assert!(homeless.patience().is_some_and(|patience| patience <= AN_HOUR));
         homeless.retry_all();
         assert_eq!(homeless.leases().collect::<Vec<_>>(), [lease(2)]);
     }

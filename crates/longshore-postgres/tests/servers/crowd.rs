@@ -1,7 +1,8 @@
 //! No connection is left: all of the server's are taken by others, or all of the pool's stand still.
 
 use crate::bench::{
-    claim_inside, complete, connect, job, open_with, submit, until, with_fresh_schema,
+    claim_inside, complete, connect, is_waited_for, job, open_with, submit, until,
+    with_fresh_schema,
 };
 use longshore_conformance::postgres::PostgresServer;
 use longshore_core::store::{ErrorClass, Intake, StoreError, TaskQuery};
@@ -15,7 +16,7 @@ const CROWD: usize = 400;
 /// A call that finds no connection says so within this, far below its deadline.
 const SOON: Duration = Duration::from_secs(5);
 /// It goes on by itself within this.
-const RECOVERED: Duration = Duration::from_secs(10);
+const RECOVERED: Duration = Duration::from_secs(60);
 
 async fn accept(store: &PostgresStore) -> (TaskId, Result<(), StoreError>) {
     let task = job();
@@ -104,10 +105,15 @@ pub(crate) async fn a_pool_whose_sessions_stand_still_refuses_and_goes_on_by_its
     let url = with_fresh_schema(&server.url());
     let store = open_with(Options { connections: 2, ..Options::new(&url) }).await;
     let there = submit(&store, job()).await;
-    let other = connect(&url).await;
+    let (other, admin) = (connect(&url).await, connect(&url).await);
     // Whoever writes waits for it, and whoever reads does not.
     other.batch_execute("BEGIN; LOCK TABLE tasks IN SHARE MODE").await.expect("it is locked");
-    let calls: Vec<_> = (0..12).map(|_| tokio::spawn(called(store.clone()))).collect();
+    let session: i32 =
+        other.query_one("SELECT pg_backend_pid()", &[]).await.expect("it answers").get(0);
+    let mut calls = vec![tokio::spawn(called(store.clone()))];
+    // The others come when it is under way, or all of them might go with it.
+    until("it waits", async || is_waited_for(&admin, session).await).await;
+    calls.extend((0..11).map(|_| tokio::spawn(called(store.clone()))));
     until("some are refused", async || calls.iter().any(|call| call.is_finished())).await;
     let task = store.get(TenantName::default(), there).await.expect("reading goes on");
     assert!(task.is_some());

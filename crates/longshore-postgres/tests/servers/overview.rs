@@ -1,6 +1,6 @@
 //! What servers learn without asking for it by itself, and who leads them.
 
-use crate::bench::{connect, fresh_url, job, open, open_at, open_with, submit};
+use crate::bench::{connect, fresh_url, job, open, open_at, open_with, submit, until};
 use longshore_conformance::ManualClock;
 use longshore_core::queue::{QueueSettings, Scope};
 use longshore_core::store::{
@@ -120,6 +120,14 @@ pub(crate) async fn what_a_later_version_wrote_does_not_hide_the_rest() {
 pub(crate) async fn what_is_set_at_one_server_stirs_the_others() {
     let url = fresh_url();
     let [a, b] = [open(&url).await, open(&url).await];
+    let others = connect(&url).await;
+    let listening = "SELECT count(*) FROM pg_stat_activity
+                     WHERE query = format('LISTEN \"longshore_%s\"', current_schema())";
+    let both_listen = async || {
+        let count: i64 = others.query_one(listening, &[]).await.expect("it answers").get(0);
+        count == 2
+    };
+    until("both listen", both_listen).await;
     overview(&a).await; // it learns that there is another one
     let stirred = async |within| tokio::time::timeout(within, b.stirred()).await.is_ok();
     while stirred(SECOND / 5).await {}

@@ -7,10 +7,13 @@ use longshore_core::broker::{
     Broker, BrokerError, LinkState, PublishError, Settled, Settlement, Subscribed,
 };
 use longshore_rabbitmq::{Options, RabbitMq};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// A silent link is given up within this time.
-const SILENCE: Duration = Duration::from_secs(15);
+const SILENCE: Duration = Duration::from_secs(30);
+/// Below the time that a confirmation is waited for.
+const AT_ONCE: Duration = Duration::from_secs(8);
 /// A server needs so long to start, and the link a moment more.
 const RESTART: Duration = Duration::from_secs(60);
 
@@ -43,7 +46,7 @@ pub(crate) async fn a_killed_server_comes_back_with_all_that_was_confirmed() {
     // The other connection may not have noticed yet.
     let away = |error: &PublishError| error.is_temporary();
     assert!(answers[0].as_ref().is_err_and(away), "{answers:?}");
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < SOON);
     assert!(matches!(received.state(), Subscribed::Lost { .. }), "{:?}", received.state());
     server.restart().unwrap();
     until(&broker, RESTART, LinkState::is_up).await;
@@ -70,7 +73,7 @@ pub(crate) async fn a_frozen_server_is_given_up_and_found_again() {
     let (began, mut batch) = (Instant::now(), vec![to_group(&group, "2")]);
     let answers = broker.publish(std::mem::take(&mut batch)).await;
     assert!(matches!(answers[0], Err(PublishError::Unconfirmed { .. })), "{answers:?}");
-    assert!(began.elapsed() < Duration::from_secs(11), "{:?}", began.elapsed());
+    assert!(began.elapsed() < SILENCE, "{:?}", began.elapsed());
     until(&broker, SILENCE, |state| !state.is_up()).await;
     assert!(began.elapsed() < SILENCE, "{:?}", began.elapsed());
     assert_eq!(held.settle(Settlement::Ack).await.unwrap(), Settled::Stale);
@@ -78,12 +81,20 @@ pub(crate) async fn a_frozen_server_is_given_up_and_found_again() {
     server.freeze(false);
     until(&broker, RESTART, LinkState::is_up).await;
     assert_eq!(text(&mut received).await, "1");
-    let threads = std::fs::read_dir("/proc/self/task").unwrap().filter(|task| {
-        let name = task.as_ref().unwrap().path().join("comm");
-        std::fs::read_to_string(name).is_ok_and(|name| name.starts_with("lapin"))
-    });
-    let threads = threads.count();
-    assert!(threads <= 12, "{threads} threads of connections that were given up");
+    let connections = connections_to(server.addr());
+    assert!(connections <= 2, "{connections} connections, of which some were given up");
+}
+
+/// How many connections this machine has with a server, as its clients.
+fn connections_to(server: SocketAddr) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let remote = format!(":{:04X}", server.port());
+    let is_one = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(2);
+        let is_there = fields.next().is_some_and(|address| address.ends_with(&remote));
+        is_there && fields.next() == Some("01")
+    };
+    table.lines().skip(1).filter(is_one).count()
 }
 
 pub(crate) async fn a_silent_link_is_given_up() {
@@ -95,7 +106,6 @@ pub(crate) async fn a_silent_link_is_given_up() {
     proxy.tell(Fault::BlackHole(Way::Back));
     let waited = until(&broker, SILENCE, |state| !state.is_up()).await;
     assert!(waited < SILENCE, "{waited:?}");
-    proxy.tell(Fault::None);
     proxy.end_all(Fault::Cut);
     until(&broker, SOON, LinkState::is_up).await;
     publish(&broker, vec![to_group(&group, "x")]).await;
@@ -112,15 +122,17 @@ pub(crate) async fn a_server_that_ends_every_connection_is_not_stormed() {
     publish(&broker, vec![to_group(&group, "before")]).await;
     assert_eq!(text(&mut received).await, "before");
     let (began, before) = (Instant::now(), broker.link().reconnects);
-    while began.elapsed() < Duration::from_secs(10) {
+    let (mut reconnects, mut took) = (0, Duration::ZERO);
+    while took < Duration::from_secs(10) || reconnects < 4 {
+        assert!(took < Duration::from_secs(60), "{reconnects} within {took:?}");
         if broker.link().state.is_up() {
             proxy.end_all(Fault::Reset);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
+        (reconnects, took) = (broker.link().reconnects - before, began.elapsed());
     }
     // Each of them about once a second; a look finds somebody listening.
-    let reconnects = broker.link().reconnects - before;
-    assert!((4..=50).contains(&reconnects), "{reconnects} within 10 s");
+    assert!(reconnects <= 5 * took.as_secs(), "{reconnects} within {took:?}");
     until(&broker, SOON, LinkState::is_up).await;
     publish(&broker, vec![to_group(&group, "x")]).await;
     // Its acknowledgement may have been lost with a connection.
@@ -138,12 +150,12 @@ pub(crate) async fn a_blocked_server_says_so_and_hands_out() {
     let is_open =
         matches!(first[0], Err(PublishError::Blocked { .. } | PublishError::Unconfirmed { .. }));
     assert!(is_open, "{first:?}");
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     until(&broker, SOON, |state| state.word() == "blocked").await;
     let began = Instant::now();
     let second = broker.publish(vec![to_group(&group, "second")]).await;
     assert!(matches!(second[0], Err(PublishError::Blocked { .. })), "{second:?}");
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
     let mut received = subscribe(&broker, &group.name, 5).await;
     for at in 0..20 {
         assert_eq!(text(&mut received).await, at.to_string());
@@ -241,7 +253,7 @@ pub(crate) async fn a_broker_that_is_not_there_yet_is_found() {
     assert!(matches!(declared, Err(BrokerError::Unavailable { .. })), "{declared:?}");
     let mut received = subscribe(&broker, &group.name, 1).await;
     assert_eq!(received.state(), Subscribed::Waiting);
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(began.elapsed() < SOON);
     assert!(matches!(broker.link().state, LinkState::Connecting { why: Some(_) }));
     server.restart().unwrap();
     until(&broker, RESTART, LinkState::is_up).await;
@@ -263,7 +275,8 @@ pub(crate) async fn a_link_that_publishes_nothing_rests() {
     };
     assert_eq!(connections(), 0, "it is made when it is needed");
     publish(&broker, vec![to_group(&group, "1")]).await;
-    assert_eq!(connections(), 1);
+    // It may rest again before anybody has asked.
+    assert_eq!(server.log().matches("client-provided name: longshore (publish)").count(), 1);
     let began = Instant::now();
     while connections() > 0 {
         assert!(began.elapsed() < SOON, "it does not rest");

@@ -225,11 +225,13 @@ async fn a_snooze_uses_no_attempt() {
 #[tokio::test]
 async fn no_more_run_at_once_than_were_asked_for() {
     let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (gate, opened) = tokio::sync::watch::channel(false);
     let (running, peak) = (now.clone(), most.clone());
     let house = House::with(orders().parallel(3), move || {
-        let (running, peak) = (running.clone(), peak.clone());
+        let (running, peak, mut gate) = (running.clone(), peak.clone(), opened.clone());
         async move {
             peak.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let _ = gate.wait_for(|is_open| *is_open).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
             running.fetch_sub(1, Ordering::SeqCst);
         }
@@ -240,6 +242,8 @@ async fn no_more_run_at_once_than_were_asked_for() {
         house.publish(Envelope::new("{}")).await;
     }
 
+    until(|| async { (most.load(Ordering::SeqCst) == 3).then_some(()) }).await;
+    gate.send_replace(true);
     let done = "longshore_consumer_settlements_total{consumer=\"shipping\",how=\"ack\"} ";
     until(|| async { (house.metric(done) == 20).then_some(()) }).await;
     assert_eq!(most.load(Ordering::SeqCst), 3);

@@ -25,10 +25,10 @@ struct House {
     broker: ModelBroker,
 }
 
-/// Three attempts without pauses.
+/// Three attempts without pauses, each longer than anything here takes.
 fn orders() -> Consumer {
     let retry = RetryPolicy::immediate().max_attempts(3);
-    Consumer::topic("orders.*").retry(retry).timeout(Duration::from_millis(500))
+    Consumer::topic("orders.*").retry(retry).timeout(PATIENCE)
 }
 
 fn group(name: &str) -> GroupName {

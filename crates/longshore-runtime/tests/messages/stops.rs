@@ -57,7 +57,8 @@ async fn what_does_not_end_in_time_is_given_back_as_the_same_attempt() {
 
 #[tokio::test]
 async fn a_handler_that_blocks_its_thread_stops_neither_the_others_nor_the_engine() {
-    let house = House::with(orders().parallel(2), |cx: Cx| async move {
+    let consumer = orders().parallel(2).timeout(Duration::from_millis(500));
+    let house = House::with(consumer, |cx: Cx| async move {
         if cx.headers().iter().any(|(name, _)| name == "block") {
             std::thread::sleep(Duration::from_secs(3));
         }

@@ -75,9 +75,9 @@ async fn through(t: &Bench, happens: impl AsyncFnOnce(&Bench)) {
     let both = async { tokio::join!(publishing, faulting) };
     tokio::select! {
         _ = receive => unreachable!("it never ends"),
-        done = tokio::time::timeout(secs(120), both) => { done.expect("it is confirmed again"); }
+        done = tokio::time::timeout(secs(400), both) => { done.expect("it is confirmed again"); }
     }
-    let until = Instant::now() + secs(30);
+    let until = Instant::now() + secs(90);
     while !confirmed.is_subset(&seen) {
         let missing: Vec<_> = confirmed.difference(&seen).take(10).collect();
         assert!(Instant::now() < until, "lost: {missing:?}");
@@ -312,6 +312,6 @@ async fn ten_bounces_need_no_hand(t: Bench) {
         t.publish_patiently("a", &bounce.to_string()).await;
         // An acknowledgement at the moment of a kill may be forgotten.
         while receiving.take(1).await != [bounce.to_string()] {}
-        assert!(back.elapsed() < secs(10), "bounce {bounce} took {:?}", back.elapsed());
+        assert!(back.elapsed() < secs(60), "bounce {bounce} took {:?}", back.elapsed());
     }
 }

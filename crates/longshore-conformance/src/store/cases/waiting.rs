@@ -112,12 +112,14 @@ async fn a_dropped_claim_swallows_nothing(t: Bench) {
 }
 
 async fn of_two_waiting_claims_one_gets_the_task(t: Bench) {
-    let wait = Duration::from_millis(100);
-    let claim = || t.claim_with(Claim { wait, ..t.request(5) });
+    let claim = || Box::pin(t.claim_with(Claim { wait: PATIENCE, ..t.request(5) }));
     let submit = async {
         rest().await;
         t.submit(job()).await;
     };
-    let (a, b, ()) = tokio::join!(claim(), claim(), submit);
-    assert_eq!(a.len() + b.len(), 1);
+    let (first, ()) = tokio::join!(futures_util::future::select(claim(), claim()), submit);
+    let (got, other) = first.factor_first();
+    assert_eq!(got.len(), 1);
+    let more = tokio::time::timeout(Duration::from_millis(200), other).await;
+    assert!(more.is_err(), "the other one goes on waiting, and got {more:?}");
 }
