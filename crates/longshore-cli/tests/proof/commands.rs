@@ -296,6 +296,17 @@ pub(crate) fn a_watcher_killed_with_its_server_takes_the_command_along() -> Resu
 }
 
 pub(crate) fn told_to_stop_it_may_tidy_up() -> Result<(), Failed> {
+    // It has a quarter of a second, in which a busy machine may stand still.
+    for _ in 0..3 {
+        if tidied_up()? {
+            return Ok(());
+        }
+    }
+    Err("three times it was not told, or had no time to tidy up".into())
+}
+
+/// Stops a server twice while a command runs; returns whether that wrote down what it was told.
+fn tidied_up() -> Result<bool, Failed> {
     let folder = folder()?;
     let note = folder.path().join("told");
     let script = format!("trap 'echo told > {}; exit 1' TERM; sleep 301 & wait", note.display());
@@ -314,10 +325,10 @@ pub(crate) fn told_to_stop_it_may_tidy_up() -> Result<(), Failed> {
     server.signal(Signal::TERM)?;
     let status = server.wait(PATIENCE)?;
     gone_by_id(&id, GONE)?;
-    if !note.exists() || !status.success() {
-        return Err(format!("{status}; told: {}\n{}", note.exists(), server.stderr()).into());
+    if !status.success() {
+        return Err(format!("{status}\n{}", server.stderr()).into());
     }
-    Ok(())
+    Ok(note.exists())
 }
 
 pub(crate) fn three_hundred_leave_no_zombie() -> Result<(), Failed> {

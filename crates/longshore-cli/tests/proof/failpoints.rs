@@ -143,9 +143,12 @@ fn under_fire(
         }
     } else {
         // Stopped while it is busy; a slow machine comes to the point later.
-        let until = Instant::now() + Duration::from_secs(if action == "delay" { 0 } else { 15 });
-        while !died && Instant::now() < until && !server.stderr().contains(point) && !was_refused()
-        {
+        let comes_later = action != "delay" && !point.starts_with("stop.");
+        let until = Instant::now() + Duration::from_secs(if comes_later { 15 } else { 0 });
+        let has_trace = |server: &Server| {
+            action != "kill" && (server.stderr().contains(point) || was_refused())
+        };
+        while !died && Instant::now() < until && !has_trace(&server) {
             died = dies_within(&mut server, Duration::from_millis(100))?;
         }
         if !died {

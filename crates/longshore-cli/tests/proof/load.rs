@@ -4,8 +4,7 @@
 use crate::client::{Answer, Client};
 use crate::ledger::{Act, Entry, Known, Ledger, Told};
 use crate::mix::{Next, any_task};
-use crate::observe::BUSY;
-use crate::server::eventually;
+use crate::observe::{PATIENCE, answered};
 use fastrand::Rng;
 use libtest_mimic::Failed;
 use longshore_conformance::accounting::Wanted;
@@ -30,8 +29,6 @@ pub(crate) type Step = fn(&mut Client, &Ledger, &mut Rng) -> Option<()>;
 /// Where tasks are.
 pub(crate) const TASKS: &str = "/v1/tasks";
 
-/// A busy store is asked again for so long.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client that knows other servers waits for an answer, and before it asks the next one at most.
 const ROAMING: Duration = Duration::from_secs(4);
 const ROAMING_PAUSE: Duration = Duration::from_millis(500);
@@ -191,6 +188,7 @@ fn act(client: &mut Client, ledger: &Ledger, wanted: Wanted, id: &str) -> Told {
 }
 
 /// A request whose answer is a task.
+#[derive(Debug, Clone)]
 struct Request {
     key: String,
     path: String,
@@ -231,16 +229,8 @@ pub(crate) fn resolve(client: &mut Client, ledger: &Ledger) -> Result<usize, Fai
         .collect();
     for entry in unknown.values() {
         let Entry { key, path, body, lane, .. } = (*entry).clone();
-        let answer = eventually("it is answered", PATIENCE, || {
-            let request = Request {
-                key: key.clone(),
-                path: path.clone(),
-                body: body.clone(),
-                lane: lane.clone(),
-            };
-            let answer = ask(client, ledger, request)?;
-            Ok((answer.status != BUSY).then_some(answer))
-        })?;
+        let request = Request { key, path, body, lane };
+        let answer = answered(PATIENCE, || ask(client, ledger, request.clone()))?;
         if told(&answer) != Told::Accepted {
             return Err(format!("{} was answered {}", entry.key, answer.text()).into());
         }

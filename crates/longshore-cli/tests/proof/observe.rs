@@ -1,6 +1,6 @@
 //! The third ledger: what somebody sees who only reads.
 
-use crate::client::Client;
+use crate::client::{Answer, Client};
 use crate::server::eventually;
 use libtest_mimic::Failed;
 use serde_json::Value;
@@ -11,18 +11,24 @@ use std::time::Duration;
 const ENDED: [&str; 4] = ["success", "failed", "cancelled", "expired"];
 
 /// A store that is busy for long answers with this, and that one is to come again.
-pub(crate) const BUSY: u16 = 503;
-const PATIENCE: Duration = Duration::from_secs(30);
+const BUSY: u16 = 503;
+/// For so long one does.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Every task there is, by id, as the list shows it.
 pub(crate) type Tasks = BTreeMap<String, Value>;
 
 /// Reads the whole list, page by page; a task that is on two pages is an error.
 pub(crate) fn tasks(client: &mut Client) -> Result<Tasks, Failed> {
+    tasks_within(client, PATIENCE)
+}
+
+/// The same, unless a page takes longer.
+pub(crate) fn tasks_within(client: &mut Client, patience: Duration) -> Result<Tasks, Failed> {
     let mut tasks = Tasks::new();
     let mut cursor = String::new();
     loop {
-        let data = listed(client, &format!("/v1/tasks?limit=1000{cursor}"))?;
+        let data = listed(client, &format!("/v1/tasks?limit=1000{cursor}"), patience)?;
         for task in data["items"].as_array().ok_or("a list without items")? {
             let id = task["id"].as_str().ok_or("a task without id")?.to_owned();
             if tasks.insert(id.clone(), task.clone()).is_some() {
@@ -36,12 +42,20 @@ pub(crate) fn tasks(client: &mut Client) -> Result<Tasks, Failed> {
     }
 }
 
-/// Asks for a page of the list; once more while the store says that it takes too long just now.
-fn listed(client: &mut Client, path: &str) -> Result<Value, Failed> {
-    let answer = eventually("the list is answered", PATIENCE, || {
-        let answer = client.get(path)?;
+/// Asks once more while the store says that it takes too long just now.
+pub(crate) fn answered(
+    patience: Duration,
+    mut ask: impl FnMut() -> std::io::Result<Answer>,
+) -> Result<Answer, Failed> {
+    eventually("it is answered", patience, || {
+        let answer = ask()?;
         Ok((answer.status != BUSY).then_some(answer))
-    })?;
+    })
+}
+
+/// Asks for a page of the list.
+fn listed(client: &mut Client, path: &str, patience: Duration) -> Result<Value, Failed> {
+    let answer = answered(patience, || client.get(path))?;
     if answer.status != 200 {
         return Err(format!("the list was answered {}", answer.text()).into());
     }
@@ -52,7 +66,8 @@ fn listed(client: &mut Client, path: &str) -> Result<Value, Failed> {
 pub(crate) fn quiet(client: &mut Client, at_most: Duration) -> Result<Tasks, Failed> {
     for status in ["scheduled", "pending", "running", "retrying"] {
         eventually(&format!("no task is {status}"), at_most, || {
-            let data = listed(client, &format!("/v1/tasks?limit=1&status={status}"))?;
+            let path = format!("/v1/tasks?limit=1&status={status}");
+            let data = listed(client, &path, PATIENCE)?;
             let items = data["items"].as_array().ok_or("a list without items")?;
             Ok(items.is_empty().then_some(()))
         })?;

@@ -80,7 +80,7 @@ struct Rig {
     effects: Effects,
     rng: Rng,
     folder: tempfile::TempDir,
-    /// The latest start after each signal.
+    /// The latest start after each signal that came while there was much to begin.
     latest: Vec<(Phase, Duration)>,
     /// How long each end took that was told twice.
     hurried: Vec<Duration>,
@@ -218,7 +218,10 @@ impl Rig {
         }
         let starts = self.effects.all().into_iter().filter(crate::ledger::Effect::is_start);
         let last = starts.map(|effect| effect.at.saturating_sub(signal)).max().unwrap_or_default();
-        self.latest.push((phase, last));
+        // The others have hardly anything left to begin.
+        if matches!(phase, Phase::Busy | Phase::Recording | Phase::Full) {
+            self.latest.push((phase, last));
+        }
         if last > NEVER {
             return Err(format!("something was begun {last:?} after the signal").into());
         }

@@ -25,6 +25,12 @@ const CUTS: usize = 200;
 const BURST: Duration = Duration::from_millis(1_500);
 const REST: Duration = Duration::from_millis(1_700);
 const CLIENTS: usize = 3;
+/// So many bursts at least, and at most: a slow disk needs more of them until enough has happened.
+const BURSTS: std::ops::RangeInclusive<u64> = 3..=10;
+const ANSWERS: usize = 100;
+const ENDS: usize = 50;
+/// The last rest lasts until the log was copied, but not longer.
+const COPIED: Duration = Duration::from_secs(20);
 
 /// A run under load, as the journal and the ledgers tell it.
 struct Run {
@@ -44,9 +50,9 @@ type Broken = Vec<String>;
 
 pub(crate) fn two_hundred_cuts_lose_nothing(shim: &Path) -> Result<(), Failed> {
     let run = run(shim, &[])?;
-    let answered = run.entries.iter().filter(|entry| entry.told == Told::Accepted).count();
-    let (ends, checkpoints) = (run.ends.len(), checkpoints(&run));
-    if answered < 100 || ends < 50 || checkpoints == 0 {
+    let (answered, ends) = (answered(&run.entries), run.ends.len());
+    let checkpoints = checkpoints(&run.records, &run.entries);
+    if answered < ANSWERS || ends < ENDS || checkpoints == 0 {
         let what = format!("{answered} answers, {ends} ends, {checkpoints} checkpoints");
         return Err(format!("too little happened: {what}").into());
     }
@@ -118,10 +124,18 @@ fn run(shim: &Path, environment: &[(&str, &str)]) -> Result<Run, Failed> {
         return Err("the shim saw nothing of the server".into());
     }
     let mut ends = Ends::new();
-    for burst in 0..3 {
+    for burst in 0..*BURSTS.end() {
+        let is_enough = answered(&ledger.entries()) >= ANSWERS && ends.len() >= ENDS;
+        if burst >= *BURSTS.start() && is_enough {
+            break;
+        }
         let load = Load::start(server.addr, &ledger, CLIENTS, Duration::from_millis(15), burst);
         watch_ends(&server, &ledger, BURST, &mut ends)?;
         load.stop();
+        watch_ends(&server, &ledger, REST, &mut ends)?;
+    }
+    let until = Instant::now() + COPIED;
+    while checkpoints(&journal::read(&journal)?, &ledger.entries()) == 0 && Instant::now() < until {
         watch_ends(&server, &ledger, REST, &mut ends)?;
     }
     server.kill()?;
@@ -158,12 +172,16 @@ fn watch_ends(
     Ok(())
 }
 
+fn answered(entries: &[Entry]) -> usize {
+    entries.iter().filter(|entry| entry.told == Told::Accepted).count()
+}
+
 /// How often the log was copied into the main file: a sync of it after more than the first tasks.
-fn checkpoints(run: &Run) -> usize {
+fn checkpoints(records: &[Record], entries: &[Entry]) -> usize {
     let mut main_file = 0;
-    let from = run.entries.first().map_or(0, |entry| entry.journal);
+    let from = entries.first().map_or(0, |entry| entry.journal);
     let mut count = 0;
-    for record in &run.records {
+    for record in records {
         match &record.what {
             What::Open { path, inode, .. } if path.ends_with(".db") => main_file = *inode,
             What::SyncDone { of: Synced::File(inode), .. } if record.end > from => {

@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const KIND: &str = "proof.pulled";
-const LEASE: Duration = Duration::from_secs(5);
+const LEASE: Duration = Duration::from_secs(10);
 /// After its lease a task is found and handed out within this.
 const MARGIN: Duration = Duration::from_secs(8);
 const KILLS: usize = 100;
@@ -32,9 +32,7 @@ pub(crate) fn a_killed_poller_swallows_and_charges_nothing() -> Result<Completio
     let rig = Rig::start()?;
     let mut client = rig.server.client();
     let mut rng = Rng::with_seed(5);
-    let starting = Instant::now();
-    Command::new("curl").arg("--version").stdout(Stdio::null()).status()?;
-    let starting = starting.elapsed();
+    let starting = starting()?;
     let (mut ids, mut done) = (Vec::new(), 0);
     for number in 0..KILLS {
         let mut poller = poller(rig.server.addr, 1)?;
@@ -133,6 +131,17 @@ pub(crate) fn what_a_killed_worker_held_runs_again_after_its_lease() -> Result<C
     }
     rig.server.stop()?;
     Ok(Completion::Completed)
+}
+
+/// How long such a process takes to start: the least of three, for the machine may stand still at one.
+fn starting() -> Result<Duration, Failed> {
+    let mut least = Duration::MAX;
+    for _ in 0..3 {
+        let began = Instant::now();
+        Command::new("curl").arg("--version").stdout(Stdio::null()).status()?;
+        least = least.min(began.elapsed());
+    }
+    Ok(least)
 }
 
 fn refused(client: &mut Client, held: &[Value]) -> Result<(), Failed> {

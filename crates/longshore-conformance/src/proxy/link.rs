@@ -43,11 +43,13 @@ impl Heard {
 
     /// Returns once what is on its way passes: never on a connection that is to end instead.
     async fn passes(&mut self, way: Way) -> Result<Fault, Over> {
-        let fault = self.open(way).await?;
-        if fault.ends() {
-            std::future::pending::<()>().await;
+        loop {
+            let fault = self.open(way).await?;
+            if !fault.ends() {
+                return Ok(fault);
+            }
+            self.changed(fault).await?;
         }
-        Ok(fault)
     }
 
     /// Returns once the target may be reached, and with what fault; nothing if the proxy is gone.

@@ -25,6 +25,11 @@ pub(super) fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
+/// Lets what others do, and a store's threads, come to rest.
+pub(super) async fn rest() {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
 pub(super) fn kind(name: &str) -> KindName {
     KindName::new(name).expect("a kind's name")
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A duty that only looks now and then comes later than this.
-const LATE: Duration = Duration::from_millis(500);
+const LATE: Duration = Duration::from_millis(250);
 /// A busy machine may stand still in one case; the middle of so many tells what the service does.
 const TRIES: u32 = 9;
 

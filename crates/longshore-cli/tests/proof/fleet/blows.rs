@@ -242,6 +242,8 @@ fn end(struck: &Struck, fleet: &mut Fleet, ledger: &Ledger) -> Result<(), Failed
             member.is_struck = false;
             match blow {
                 Blow::StopServer => member.signal(Signal::CONT)?,
+                // New connections are well.
+                Blow::ResetLink => {}
                 _ => member.link.tell(Fault::None),
             }
         }

@@ -19,8 +19,10 @@ const PUNCTUAL: Duration = Duration::from_millis(1_500);
 const DUE: [u64; 5] = [25, 27, 29, 31, 33];
 /// A leader that stands still for so long has lost its term, and others have noticed.
 const TERM_OVER: Duration = Duration::from_secs(20);
-/// What a killed worker ran is begun elsewhere within this: silence of 15 s, seen and acted upon. A second
-/// lease would last longer.
+/// What a killed worker ran is begun elsewhere within this, as one of some tries shows: silence of 15 s, seen and acted upon.
+const PROMISED: Duration = Duration::from_secs(20);
+const TRIES: usize = 3;
+/// On a busy machine it takes longer; a second lease would take longer still.
 pub(super) const AGAIN: Duration = Duration::from_secs(27);
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -131,15 +133,26 @@ fn killed_and_run_again(
     launch: &Launch,
     deaths: u64,
 ) -> Result<(), Failed> {
-    let worker = launch.start()?;
-    let mut client = server.client();
-    let ids = it.submit(&mut client, 4, "10s")?;
-    it.begun(&ids, 1, PATIENCE)?;
-    let other = launch.start()?;
-    worker.kill()?;
-    let killed = Instant::now();
-    it.begun(&ids, 2, AGAIN)?;
-    eprintln!("begun again {:.1?} after the kill", killed.elapsed());
+    let mut worker = launch.start()?;
+    let mut least = Duration::MAX;
+    for _ in 0..TRIES {
+        let ids = it.submit(&mut server.client(), 4, "10s")?;
+        it.begun(&ids, 1, PATIENCE)?;
+        let other = launch.start()?;
+        std::mem::replace(&mut worker, other).kill()?;
+        let killed = Instant::now();
+        it.begun(&ids, 2, AGAIN)?;
+        least = least.min(killed.elapsed());
+        if least <= PROMISED {
+            break;
+        }
+        // The next one kills whoever runs nothing else.
+        quiet(&mut server.client(), PATIENCE)?;
+    }
+    eprintln!("begun again {least:.1?} after the kill");
+    if least > PROMISED {
+        return Err(format!("begun again only {least:.1?} after the kill").into());
+    }
     // An idle connection is closed by then.
     for (id, task) in quiet(&mut server.client(), PATIENCE)? {
         let uncharged = task["attempt"] == 1 && task["crashes"] == deaths;
@@ -147,7 +160,7 @@ fn killed_and_run_again(
             return Err(format!("begun {} times: {task}", it.effects.starts_of(&id)).into());
         }
     }
-    other.stop()?;
+    worker.stop()?;
     Ok(())
 }
 
@@ -286,7 +299,8 @@ pub(crate) fn the_duties_of_a_stopped_leader_are_taken_over() -> Result<Completi
     let expires = take(json!({"delay": "1h", "expires_in": "8s"}))?;
     let mut later = Vec::new();
     for due in DUE {
-        later.push((take(json!({"delay": format!("{due}s")}))?, due));
+        let id = take(json!({"delay": format!("{due}s")}))?;
+        later.push((id, Instant::now() + Duration::from_secs(due)));
     }
     leader.signal(Signal::STOP)?;
     let stopped = Instant::now();
@@ -300,11 +314,10 @@ pub(crate) fn the_duties_of_a_stopped_leader_are_taken_over() -> Result<Completi
     let mut late = Vec::new();
     for (id, due) in &later {
         it.begun(std::slice::from_ref(id), 1, TERM_OVER + AGAIN)?;
-        let took = stopped.elapsed();
-        if took < TERM_OVER {
-            return Err(format!("what was due after {due} s was begun after {took:?}").into());
+        late.push(due.elapsed());
+        if stopped.elapsed() < TERM_OVER {
+            return Err(format!("{late:?} before its time, or the term was not over").into());
         }
-        late.push(took.saturating_sub(Duration::from_secs(*due)));
     }
     if late.iter().min().is_none_or(|least| *least > PUNCTUAL) {
         return Err(format!("what was due was begun late: {late:?}").into());

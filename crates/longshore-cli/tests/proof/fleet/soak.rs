@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::ledger::{Effects, Ledger};
 use crate::load::{Load, anything, resolve};
 use crate::mix::any_task;
-use crate::observe::{ends_refused, quiet, tasks};
+use crate::observe::{ends_refused, quiet, tasks_within};
 use crate::server::folder;
 use fastrand::Rng;
 use libtest_mimic::{Completion, Failed};
@@ -90,7 +90,7 @@ pub(crate) fn three_servers_and_three_workers_under_faults() -> Result<Completio
     );
     // A run in which too little happened shows nothing.
     let seconds = plan.length.as_secs();
-    let (few_tasks, few_faults) = (seconds * 5, seconds / 30);
+    let (few_tasks, few_faults) = (seconds * 5, seconds / 20);
     if report.accepted < few_tasks || (faults as u64) < few_faults || lives.len() < 5 {
         let why = format!("{} tasks, {faults} faults, {} lives", report.accepted, lives.len());
         return Err(format!("too little happened: {why}").into());
@@ -126,7 +126,7 @@ fn break_it(fleet: &mut Fleet, ledger: &Ledger, plan: Plan) -> Result<usize, Fai
 /// Looks at all tasks; a server that does not answer now shows nothing.
 fn observe(door: SocketAddr, ledger: &Ledger) -> Result<(), Failed> {
     let mut client = Client::patient(door, Duration::from_secs(2));
-    match tasks(&mut client) {
+    match tasks_within(&mut client, Duration::ZERO) {
         Ok(seen) => look(ledger, seen),
         Err(failed) if failed.message().is_some_and(|why| why.contains("listed twice")) => {
             return Err(failed);

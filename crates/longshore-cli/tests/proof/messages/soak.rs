@@ -131,8 +131,8 @@ fn strike(rig: &mut Rig, at: usize, dice: &mut Rng) -> Result<&'static str, Fail
         4 => {
             rig.link.tell(Fault::BlackHole(Way::Back));
             std::thread::sleep(second * 3);
+            // What was held is lost with its connection; new ones are well.
             rig.link.end_all(Fault::Cut);
-            rig.link.tell(Fault::None);
             "lost answers"
         }
         5 => {

@@ -85,9 +85,9 @@ async fn a_retry_does_not_come_before_its_pause_is_over(t: Bench) {
     let mut receiving = t.subscribe(&group, 10).await;
     settle(receiving.one().await, Settlement::Retry { after: secs(5) }).await;
     // The pause began somewhat before the settlement was answered.
-    t.pass(Duration::from_millis(1_400)).await;
+    t.pass(Duration::from_millis(2_200)).await;
     receiving.nothing().await;
-    t.pass(Duration::from_millis(3_600)).await;
+    t.pass(Duration::from_millis(2_800)).await;
     settle(receiving.one().await, Settlement::Ack).await;
 }
 

@@ -1,6 +1,6 @@
 //! The store's own life.
 
-use super::bench::{Bench, job, tenant};
+use super::bench::{Bench, job, rest, tenant};
 use super::case_list;
 use longshore_core::store::{Claim, StoreError};
 use longshore_core::{Payload, TaskId};
@@ -54,9 +54,7 @@ async fn closing_lets_waiting_claims_go(t: Bench) {
     let patience = Duration::from_secs(20);
     let claim = store.claim(Claim { wait: patience, ..t.request(1) });
     let close = async {
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-        }
+        rest().await;
         store.close().await.expect("closed");
     };
     let both = async { tokio::join!(claim, close) };

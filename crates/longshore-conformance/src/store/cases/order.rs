@@ -1,6 +1,6 @@
 //! The order in which tasks are handed out.
 
-use super::bench::{Bench, job, kind, queue, secs, tenant};
+use super::bench::{Bench, job, kind, queue, rest, secs, tenant};
 use super::case_list;
 use longshore_core::readiness::PRIORITY_STEP_MS;
 use longshore_core::store::{ActKind, Claim, Hold, Want};
@@ -208,9 +208,7 @@ async fn a_limit_holds_for_what_is_accepted_while_a_claim_waits(t: Bench) {
     let waiting = Claim { wants, wait: secs(20), ..t.request(0) };
     let claim = t.claim_with(waiting.clone());
     let submit = async {
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-        }
+        rest().await;
         t.submit_jobs(3).await
     };
     let (leased, ids) = tokio::join!(claim, submit);

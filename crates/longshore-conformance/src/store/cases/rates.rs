@@ -1,6 +1,6 @@
 //! Rates of queues: kept by the store, over all who claim.
 
-use super::bench::{Bench, queue, secs};
+use super::bench::{Bench, queue, rest, secs};
 use super::case_list;
 use longshore_core::queue::Rate;
 use longshore_core::store::{Claim, Hold, Leased, Want};
@@ -98,9 +98,7 @@ async fn a_claim_that_waits_gets_what_the_rate_lets_go(t: Bench) {
     let want = Want { rate: rate("5/s"), ..t.want("default", 1) };
     let waits = Claim { wants: vec![want], wait: secs(20), ..t.request(1) };
     let pass = async {
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-        }
+        rest().await;
         t.pass(Duration::from_millis(200));
     };
     let began = std::time::Instant::now();

@@ -1,6 +1,6 @@
 //! Claims that wait.
 
-use super::bench::{Bench, job, kind, queue, secs};
+use super::bench::{Bench, job, kind, queue, rest, secs};
 use super::case_list;
 use longshore_core::attempt::AttemptOutcome;
 use longshore_core::queue::Scope;
@@ -33,13 +33,6 @@ async fn parked(t: &Bench, then: impl Future<Output = ()>) -> Vec<Leased> {
     let (leased, ()) = tokio::join!(claim, act);
     assert!(started.elapsed() < PATIENCE, "the claim was not woken");
     leased
-}
-
-/// Lets other futures, and a store's threads, come to rest.
-async fn rest() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
 }
 
 async fn a_claim_that_waits_gets_a_task_accepted_later(t: Bench) {
