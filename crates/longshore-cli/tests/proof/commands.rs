@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Far above what anything here takes.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// After the death of the server everything is gone within this; by itself nothing of it ends for minutes.
-const GONE: Duration = Duration::from_secs(15);
+/// After the death of the server everything is gone within this, which is less than any grace.
+const GONE: Duration = Duration::from_secs(5);
 
 /// Leaves processes in its group, in another session, and orphaned in another session.
 const FAMILY: &str =

@@ -18,16 +18,12 @@ use std::time::{Duration, Instant};
 
 /// Rounds through all phases; 50 signals and more.
 const ROUNDS: usize = 7;
-/// Nothing is begun so long after nine signals of ten (the machine may have stood still at one),
+/// Nothing is begun so long after the signal,
 const FETCHING: Duration = Duration::from_millis(100);
-/// or so long after them where a step of the store is held up for 100 ms,
+/// or so long after it where a step of the store is held up for 100 ms,
 const HELD_UP: Duration = Duration::from_millis(250);
-/// or so long after any.
-const NEVER: Duration = Duration::from_secs(3);
-/// How long ending takes when it is told twice,
+/// How long ending may take when it is told twice.
 const HURRIED: Duration = Duration::from_secs(2);
-/// and may take where the machine is busy: what runs would last longer.
-const HURRIED_AT_LAST: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A kind that a command runs.
 const NAP: &str = "nap";
@@ -80,10 +76,8 @@ struct Rig {
     effects: Effects,
     rng: Rng,
     folder: tempfile::TempDir,
-    /// The latest start after each signal that came while there was much to begin.
-    latest: Vec<(Phase, Duration)>,
-    /// How long each end took that was told twice.
-    hurried: Vec<Duration>,
+    /// The latest start after a signal.
+    latest: Duration,
     /// Commands write down no effects, so they have a server and a ledger of their own.
     naps: (Launch, Arc<Ledger>),
 }
@@ -96,8 +90,7 @@ pub(crate) fn sigterm_in_each_phase_loses_and_charges_nothing() -> Result<(), Fa
     let nap = json!({"command": ["sleep", "1"]});
     let naps = (Launch::new(folder.path().join("naps")).kind(NAP, &nap), Ledger::new(None));
     let rng = Rng::with_seed(7);
-    let (latest, hurried) = (Vec::new(), Vec::new());
-    let mut rig = Rig { launch, ledger, effects, rng, folder, latest, hurried, naps };
+    let mut rig = Rig { launch, ledger, effects, rng, folder, latest: Duration::ZERO, naps };
     let began = Instant::now();
     for _ in 0..ROUNDS {
         for phase in PHASES {
@@ -107,15 +100,6 @@ pub(crate) fn sigterm_in_each_phase_loses_and_charges_nothing() -> Result<(), Fa
         }
     }
     let took = began.elapsed();
-    let late: Vec<_> =
-        rig.latest.iter().filter(|(phase, last)| *last > phase.begins_for()).collect();
-    if 10 * late.len() > rig.latest.len() {
-        return Err(format!("of {} signals, begun afterwards: {late:?}", rig.latest.len()).into());
-    }
-    let fastest = rig.hurried.iter().min().copied().unwrap_or(Duration::MAX);
-    if fastest > HURRIED {
-        return Err(format!("told twice, it took {:?}", rig.hurried).into());
-    }
     let report = settle(&rig.launch, &rig.ledger, &rig.effects)?;
     let (_, mut all) = rig.ledger.looks().pop().ok_or("nobody looked")?;
     let (naps, asked) = (rig.naps.0.start()?, rig.naps.1.accepted().len());
@@ -131,10 +115,10 @@ pub(crate) fn sigterm_in_each_phase_loses_and_charges_nothing() -> Result<(), Fa
         return Err(format!("charged: {task}").into());
     }
     eprintln!(
-        "{} signals in {took:.0?}: {} tasks accepted, after {} signals something was begun late; told twice it ended within {fastest:?}",
+        "{} signals in {took:.0?}: {} tasks accepted, but for stores held up nothing was begun later than {:?} after a signal",
         ROUNDS * PHASES.len(),
         report.accepted,
-        late.len(),
+        rig.latest,
     );
     Ok(())
 }
@@ -169,10 +153,7 @@ impl Rig {
                     Ok((!ready.is_ok_and(|answer| answer.status == 200)).then_some(()))
                 })?;
                 std::thread::sleep(Duration::from_millis(self.rng.u64(1..150)));
-                let told = Instant::now();
-                self.told(server, phase, HURRIED_AT_LAST)?;
-                self.hurried.push(told.elapsed());
-                Ok(())
+                self.told(server, phase, HURRIED)
             }
             Phase::Commands => {
                 let (launch, ledger) = self.naps.clone();
@@ -218,11 +199,10 @@ impl Rig {
         }
         let starts = self.effects.all().into_iter().filter(crate::ledger::Effect::is_start);
         let last = starts.map(|effect| effect.at.saturating_sub(signal)).max().unwrap_or_default();
-        // The others have hardly anything left to begin.
-        if matches!(phase, Phase::Busy | Phase::Recording | Phase::Full) {
-            self.latest.push((phase, last));
+        if phase.begins_for() == FETCHING {
+            self.latest = self.latest.max(last);
         }
-        if last > NEVER {
+        if last > phase.begins_for() {
             return Err(format!("something was begun {last:?} after the signal").into());
         }
         Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A process that starts is there within this.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// A process that has ended is reaped within this.
-const REAPED: Duration = Duration::from_secs(15);
+const REAPED: Duration = Duration::from_secs(5);
 
 /// Whatever lives on behalf of a task: process ids and command lines.
 pub(crate) fn family(id: &str) -> Vec<(i32, String)> {

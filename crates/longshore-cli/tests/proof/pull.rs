@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const KIND: &str = "proof.pulled";
 const LEASE: Duration = Duration::from_secs(10);
 /// After its lease a task is found and handed out within this.
-const MARGIN: Duration = Duration::from_secs(8);
+const MARGIN: Duration = Duration::from_secs(5);
 const KILLS: usize = 100;
 /// So many of the killed must have been handed a task, or nothing was shown.
 const HIT: usize = 10;

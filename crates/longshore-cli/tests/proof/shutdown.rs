@@ -11,10 +11,6 @@ use std::time::{Duration, Instant};
 
 /// What a process runs at a time, unless it is told otherwise.
 const SLOTS: usize = 16;
-/// How long ending takes when it is told twice.
-const HURRIED: Duration = Duration::from_secs(2);
-/// A busy machine may stand still meanwhile.
-const TRIES: usize = 3;
 
 pub(crate) fn sigterm_lets_running_work_end_and_keeps_the_rest() -> Result<(), Failed> {
     let folder = folder()?;
@@ -64,18 +60,6 @@ pub(crate) fn sigterm_lets_running_work_end_and_keeps_the_rest() -> Result<(), F
 }
 
 pub(crate) fn a_second_sigterm_hurries() -> Result<(), Failed> {
-    let mut took = Duration::MAX;
-    for _ in 0..TRIES {
-        took = took.min(told_twice()?);
-        if took <= HURRIED {
-            return Ok(());
-        }
-    }
-    Err(format!("in {TRIES} tries it took {took:?} at best").into())
-}
-
-/// Returns how long a server took that was told to stop twice while something long ran.
-fn told_twice() -> Result<Duration, Failed> {
     let folder = folder()?;
     let ledger = Ledger::new(None);
     let effects = Effects::collect(folder.path(), &ledger)?;
@@ -102,7 +86,7 @@ fn told_twice() -> Result<Duration, Failed> {
     server.signal(Signal::TERM)?;
     let status = server.wait(Duration::from_secs(10))?;
     let took = asked.elapsed();
-    if !status.success() {
+    if took > Duration::from_secs(2) || !status.success() {
         return Err(format!("{status}, {took:?} after the second\n{}", server.stderr()).into());
     }
 
@@ -113,5 +97,5 @@ fn told_twice() -> Result<Duration, Failed> {
         return Err(format!("charged: {task}").into());
     }
     server.kill()?;
-    Ok(took)
+    Ok(())
 }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Of what was accepted while a killer was about, so much is done soon after it is buried.
 const THROUGHPUT: f64 = 0.9;
 /// Soon: below a lease, and enough for a busy machine.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(5);
 /// How many healthy tasks are accepted right behind a killer. How many more come before it strikes is the
 /// machine's affair.
 const BESIDE: usize = 100;

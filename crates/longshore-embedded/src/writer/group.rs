@@ -1,6 +1,6 @@
 //! One round of the writer: apply what waits, commit once, answer all.
 
-use super::homeless::Homeless;
+use super::homeless::{self, Homeless};
 use super::job::{Answer, Job, Needs, apply};
 use super::parked::Parked;
 use crate::error::Trouble;
@@ -65,7 +65,7 @@ impl<'c> Rounds<'c> {
             desk,
             parked: Vec::new(),
             room,
-            homeless: Homeless::default(),
+            homeless: Homeless::new(homeless::SOON),
             closes: Vec::new(),
             terms: HashMap::default(),
             buckets: HashMap::default(),
@@ -485,7 +485,7 @@ mod tests {
             let held = claimed.try_recv().unwrap().unwrap();
             let leases: Vec<_> = held.iter().map(|leased| leased.lease).collect();
             // Whatever the machine does meanwhile, the one that is stuck is not due again.
-            rounds.homeless = Homeless::with_pause(Duration::from_secs(3_600));
+            rounds.homeless = Homeless::new(Duration::from_secs(3_600));
             let stuck = leases.iter().find(|lease| lease.id == ids[1]).unwrap().seq.0;
             db.execute_batch(&format!(
                 "CREATE TRIGGER stuck BEFORE UPDATE ON tasks WHEN old.seq = {stuck}

@@ -4,7 +4,7 @@ use longshore_core::store::LeaseRef;
 use std::time::{Duration, Instant};
 
 /// How soon they are given back, and the pause after the first failure; each later one is twice as long.
-const SOON: Duration = Duration::from_millis(10);
+pub(super) const SOON: Duration = Duration::from_millis(10);
 /// How often that is tried.
 const TRIES: u32 = 10;
 
@@ -15,12 +15,6 @@ pub(super) struct Homeless {
     later: Vec<Task>,
     /// The pause after a first failure.
     soon: Duration,
-}
-
-impl Default for Homeless {
-    fn default() -> Self {
-        Self::with_pause(SOON)
-    }
 }
 
 #[derive(Debug)]
@@ -34,7 +28,7 @@ struct Task {
 
 impl Homeless {
     /// Makes one that pauses so long after a first failure.
-    pub(super) fn with_pause(soon: Duration) -> Self {
+    pub(super) fn new(soon: Duration) -> Self {
         Self { now: Vec::new(), later: Vec::new(), soon }
     }
 
@@ -121,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_others_are_tried_without_the_one_that_is_stuck() {
-        let mut homeless = Homeless::with_pause(AN_HOUR);
+        let mut homeless = Homeless::new(AN_HOUR);
         homeless.take([lease(1), lease(2), lease(3)]);
         homeless.put_off(1, "stuck");
         assert!(homeless.is_empty());
@@ -135,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_can_never_be_given_back_is_left_alone_at_last() {
-        let mut homeless = Homeless::default();
+        let mut homeless = Homeless::new(SOON);
         homeless.take([lease(1)]);
         for tries in 1..=TRIES {
             assert!(homeless.patience().is_some(), "before try {tries}");

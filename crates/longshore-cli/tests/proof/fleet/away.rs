@@ -16,11 +16,10 @@ const WAITS: &str = "The start waits for it";
 const AWAY: Duration = Duration::from_secs(8);
 /// A process that only waits uses no more of a processor than that meanwhile.
 const IDLE: Duration = Duration::from_millis(500);
-/// After a signal nothing waits: the faster one of two tells; the other may have met a busy machine.
+/// After a signal nothing waits.
 const AT_ONCE: Duration = Duration::from_secs(2);
-const AT_LAST: Duration = Duration::from_secs(10);
-/// The longest pause, and a start, each on a busy machine.
-const BACK: Duration = Duration::from_secs(30);
+/// The longest pause, and a start.
+const BACK: Duration = Duration::from_secs(15);
 
 type Begun = (Server, Receiver<SocketAddr>);
 
@@ -68,7 +67,6 @@ pub(crate) fn a_signal_ends_the_wait_for_a_database() -> Result<(), Failed> {
     let silent = std::net::TcpListener::bind("127.0.0.1:0")?;
     silent.set_nonblocking(true)?;
     let url = |addr: SocketAddr| format!("postgres://me:secret@{addr}/db");
-    let mut fastest = [Duration::MAX; 3];
     for signal in [Signal::TERM, Signal::INT] {
         let mut refused = [
             Launch::on_store(&url(nowhere)).begin()?,
@@ -77,20 +75,15 @@ pub(crate) fn a_signal_ends_the_wait_for_a_database() -> Result<(), Failed> {
         refused.iter_mut().try_for_each(waits)?;
         let unanswered = Launch::on_store(&url(silent.local_addr()?)).begin()?;
         let _link = eventually("it is asked", PATIENCE, || Ok(silent.accept().ok()))?;
-        let processes = refused.into_iter().chain([unanswered]);
-        for ((mut process, _), fastest) in processes.zip(&mut fastest) {
+        for (mut process, _) in refused.into_iter().chain([unanswered]) {
             let asked = Instant::now();
             process.signal(signal)?;
             let status = process.wait(PATIENCE)?;
             let (took, said) = (asked.elapsed(), process.stderr());
-            *fastest = took.min(*fastest);
-            if !status.success() || took > AT_LAST || said.contains("secret") {
+            if !status.success() || took > AT_ONCE || said.contains("secret") {
                 return Err(format!("{status} after {took:?}:\n{said}").into());
             }
         }
-    }
-    if fastest.iter().any(|took| *took > AT_ONCE) {
-        return Err(format!("ended after {fastest:?} at best").into());
     }
     Ok(())
 }

@@ -15,8 +15,7 @@ const LENGTH: &str = "LONGSHORE_OUTAGE";
 /// What was under way has failed by then, and nobody does anything but wait.
 const SETTLED: Duration = Duration::from_secs(15);
 /// A process that waits uses less than this share of a processor, in an unoptimised build.
-/// One that tries again and again without a pause uses most of one.
-const SHARE: f64 = 0.1;
+const SHARE: f64 = 0.05;
 /// It holds so much more memory at the end than when it had settled, at most.
 const GROWTH: u64 = 4 << 20;
 /// Each of them begins work so soon after the database is back.

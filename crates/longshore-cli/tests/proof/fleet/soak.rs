@@ -90,7 +90,7 @@ pub(crate) fn three_servers_and_three_workers_under_faults() -> Result<Completio
     );
     // A run in which too little happened shows nothing.
     let seconds = plan.length.as_secs();
-    let (few_tasks, few_faults) = (seconds * 5, seconds / 20);
+    let (few_tasks, few_faults) = (seconds * 15, seconds / 15);
     if report.accepted < few_tasks || (faults as u64) < few_faults || lives.len() < 5 {
         let why = format!("{} tasks, {faults} faults, {} lives", report.accepted, lives.len());
         return Err(format!("too little happened: {why}").into());

@@ -305,7 +305,6 @@ async fn messages_of_other_programs_are_received(t: Bench) {
 async fn ten_bounces_need_no_hand(t: Bench) {
     let group = t.group("g", "a").await;
     let mut receiving = t.subscribe(&group, 10).await;
-    let mut took = Vec::new();
     for bounce in 0..10 {
         t.faults().kill();
         t.faults().start();
@@ -313,9 +312,6 @@ async fn ten_bounces_need_no_hand(t: Bench) {
         t.publish_patiently("a", &bounce.to_string()).await;
         // An acknowledgement at the moment of a kill may be forgotten.
         while receiving.take(1).await != [bounce.to_string()] {}
-        took.push(back.elapsed());
-        assert!(took[bounce] < secs(60), "{took:?}");
+        assert!(back.elapsed() < secs(10), "bounce {bounce} took {:?}", back.elapsed());
     }
-    // The machine may have stood still at one or two.
-    assert!(took.iter().filter(|took| **took > secs(10)).count() <= 2, "{took:?}");
 }
